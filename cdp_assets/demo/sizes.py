@@ -1,0 +1,84 @@
+"""Which tenants the demo world has and how large it is made.
+
+Belongs here: figures and names only. Does not belong here: how anything is drawn from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TenantSpec:
+    """What distinguishes one shop from another. `number` seeds its streams: never renumber."""
+
+    id: str
+    number: int
+    title: str
+    host: str
+    range: str
+    """The part of the vocabulary that the shop sells: see `vocabulary.RANGES`."""
+    vietnamese: float
+    """Share of people who speak Vietnamese."""
+    dollar_products: float
+    """Share of products priced in USD; all others are priced in VND."""
+
+
+TENANTS: tuple[TenantSpec, ...] = (
+    TenantSpec("acme", 0, "ACME Store", "shop.acme.example.com", "home", 0.85, 0.15),
+    TenantSpec("lotus", 1, "Lotus Beauty", "lotus.example.com", "beauty", 0.95, 0.10),
+    TenantSpec("nova", 2, "Nova Outdoor", "nova.example.com", "outdoor", 0.0, 1.0),
+)
+"""From the largest to the smallest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of everything. Orders, sessions and reviews are expected values, the rest is exact."""
+
+    profiles: Mapping[str, int]
+    products: Mapping[str, int]
+    orders_per_profile: float = 0.75
+    visits_per_profile: float = 0.35
+    """Sessions without a purchase."""
+    reviews_per_order: float = 0.3
+
+
+SIZES: dict[str, Size] = {
+    "tiny": Size({"acme": 120, "lotus": 60, "nova": 25}, {"acme": 40, "lotus": 25, "nova": 20}),
+    "small": Size({"acme": 1_500, "lotus": 500, "nova": 120}, {"acme": 200, "lotus": 100, "nova": 40}),
+    "medium": Size({"acme": 20_000, "lotus": 5_000, "nova": 1_000}, {"acme": 1_200, "lotus": 500, "nova": 150}),
+    # 100,000 profiles and 300,000 edges for the landing benchmark: generate it for `acme` alone.
+    "large": Size(
+        {"acme": 100_000, "lotus": 20_000, "nova": 2_000},
+        {"acme": 3_000, "lotus": 1_000, "nova": 300},
+        orders_per_profile=1.6,
+        visits_per_profile=0.2,
+        reviews_per_order=0.1,
+    ),
+}
+
+
+def tenant_spec(tenant: str) -> TenantSpec:
+    """The spec of a tenant id.
+
+    Raises:
+        ValueError: the id is not one of the demo world's.
+    """
+    for spec in TENANTS:
+        if spec.id == tenant:
+            return spec
+    known = ", ".join(spec.id for spec in TENANTS)
+    raise ValueError(f"the demo world has no tenant {tenant!r}; it has {known}")
+
+
+def size_named(name: str) -> Size:
+    """The size of that name.
+
+    Raises:
+        ValueError: there is no such size.
+    """
+    if name not in SIZES:
+        raise ValueError(f"there is no demo size {name!r}; choose one of {', '.join(SIZES)}")
+    return SIZES[name]

@@ -1,0 +1,90 @@
+"""Environment -> typed settings. The only reader of the environment in the product.
+
+Belongs here: one field per setting, with its unit and its default. Does not belong here: anything that opens a
+connection or a file. Every field is read from `CDP_<NAME>`, else from a file of that name (lower case) in
+`CDP_SECRETS_DIR`, else from `.env` in the working folder.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of the installation. Settings of one tenant live in `ops.tenant.options`."""
+
+    model_config = SettingsConfigDict(env_prefix="CDP_", env_file=".env", extra="ignore")
+
+    data_dir: Path = Field(Path(".data"), description="Folder of the embedded server, the demo world and logs")
+    warehouse_dsn: SecretStr | None = Field(
+        None, description="Warehouse as role cdp_pipeline; unset = the embedded server in data_dir"
+    )
+    warehouse_owner_dsn: SecretStr | None = Field(
+        None, description="Warehouse as a role that may migrate; only `cdp migrate` and `cdp pipeline` use it"
+    )
+    pipeline_password: SecretStr | None = Field(None, description="Password that `cdp migrate` gives cdp_pipeline")
+    transform_password: SecretStr | None = Field(None, description="Password that `cdp migrate` gives cdp_transform")
+    reader_password: SecretStr | None = Field(None, description="Password that `cdp migrate` gives cdp_reader")
+    statement_timeout_s: int = Field(900, gt=0, description="Seconds before the warehouse cancels a statement")
+    pool_size: int = Field(4, gt=0, description="Connections that one process keeps to the warehouse")
+
+    arango_timeout_s: float = Field(60.0, gt=0, description="Seconds without an answer before a read is repeated")
+    arango_page_size: int = Field(2000, gt=0, description="Documents per page read from a source")
+
+    window_overlap_s: int = Field(900, ge=0, description="Seconds that a window reaches back behind its watermark")
+    max_delete_share: float = Field(
+        0.2, gt=0, le=1, description="Share of a collection above which vanished keys are not tombstoned"
+    )
+    quarantine_share: float = Field(0.05, gt=0, le=1, description="Share of rejects above which the check fails")
+
+    slack_webhook_url: SecretStr | None = Field(None, description="Incoming webhook for run alerts")
+    smtp_host: str = Field("", description="Mail server for run alerts; blank = no mail")
+    smtp_port: int = 587
+    smtp_user: str = ""
+    smtp_password: SecretStr | None = None
+    smtp_starttls: bool = Field(True, description="Upgrade to TLS; turn off only for a relay on the same host")
+    alert_from: str = "cdp-assets@localhost"
+    alert_to: str = Field("", description="Comma-separated recipients of run alerts")
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the warehouse is the embedded server."""
+        return self.warehouse_dsn is None
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder that `cdp env` exports as DAGSTER_HOME."""
+        return self.data_dir / "dagster"
+
+
+@cache
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    secrets_dir = os.environ.get("CDP_SECRETS_DIR")
+    return Settings(_secrets_dir=secrets_dir) if secrets_dir else Settings()
+
+
+def secret(name: str) -> str | None:
+    """A tenant's secret by the name its registration gives: an environment variable or a file in CDP_SECRETS_DIR.
+
+    The warehouse stores the name only, never the value.
+    """
+    value = os.environ.get(name)
+    if value is not None:
+        return value
+    folder = os.environ.get("CDP_SECRETS_DIR")
+    if folder:
+        file = Path(folder) / name.lower()
+        if file.is_file():
+            return file.read_text(encoding="utf-8").strip()
+    return None

@@ -1,0 +1,79 @@
+"""Bring a database to this release: roles, extension, then Alembic's numbered SQL migrations.
+
+Belongs here: running migrations as the owner and giving the runtime roles their passwords. The SQL itself lives in
+`migrations/sql`. Runtime code never runs with these rights.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from cdp_assets.warehouse.connection import RUNTIME_ROLES, WarehouseError, require_server
+
+HEAD = "0001"
+"""Newest migration: kept here so that a connection is checked without loading Alembic (0.3 s)."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def migrate(owner_dsn: str, *, passwords: Mapping[str, str] | None = None) -> None:
+    """Create roles and extension, upgrade the schema to `HEAD`, set passwords of runtime roles.
+
+    Safe to repeat. Holds an advisory lock, so that two deployments at once wait for each other.
+
+    Args:
+        owner_dsn: a role that may create roles (a superuser on the embedded server), or one that is a member of
+            an existing `cdp_owner`.
+        passwords: role name -> password for `RUNTIME_ROLES`; sent as SCRAM verifiers, never in clear.
+
+    Raises:
+        WarehouseError: the server is unfit or the role may not migrate.
+    """
+    parts = conninfo_to_dict(owner_dsn)
+    address = f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
+    try:
+        with psycopg.connect(owner_dsn, autocommit=True) as conn:
+            require_server(conn, address)
+            conn.execute("select pg_advisory_lock(hashtextextended('cdp_assets.migrate', 0))")
+            conn.execute((MIGRATIONS / "sql" / "roles.sql").read_text(encoding="utf-8"))  # type: ignore[call-overload]
+            conn.execute("set role cdp_owner")
+            conn.autocommit = False  # each migration is one transaction: it is there whole or not at all
+            _upgrade(conn)
+            conn.commit()
+            conn.autocommit = True
+            conn.execute("reset role")
+            for role, password in (passwords or {}).items():
+                _set_password(conn, role, password)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise WarehouseError(
+            f"{address}: this role may not migrate ({str(error).splitlines()[0]}); "
+            "set CDP_WAREHOUSE_OWNER_DSN to a role that may create roles, or one that is a member of cdp_owner"
+        ) from error
+    except psycopg.OperationalError as error:
+        raise WarehouseError(f"{address} does not answer: {str(error).strip().splitlines()[0]}") from error
+
+
+def _upgrade(conn: psycopg.Connection[Any]) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = conn
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Alembic warns that no path separator is configured; there is one path
+        command.upgrade(config, "head")
+
+
+def _set_password(conn: psycopg.Connection[Any], role: str, password: str) -> None:
+    if role not in RUNTIME_ROLES:
+        raise WarehouseError(f"no runtime role {role!r}: known are {', '.join(RUNTIME_ROLES)}")
+    verifier = conn.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+    conn.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(verifier)))
