@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import md5
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -34,6 +35,10 @@ def friendly_id(*hint: object) -> str:
     return "".join(reversed(characters))
 
 
+fixed_id = lru_cache(maxsize=8_192)(friendly_id)
+"""`friendly_id` for the few hints that come again and again: touchpoints, hubs, groups."""
+
+
 def revision(collection: str, key: str, write: int) -> str:
     """`_rev` after the `write`-th write of a document: opaque, different for each write."""
     text = base64.urlsafe_b64encode(digest("rev", collection, key, write)[:6]).decode()
@@ -46,4 +51,5 @@ def iso(instant: datetime) -> str:
 
 
 def epoch_ms(instant: datetime) -> int:
+    """Milliseconds since 1970."""
     return (instant - _EPOCH) // _MILLISECOND

@@ -28,15 +28,19 @@ EMPTY_TRANSACTION = "empty-transaction"
 
 
 def end_of_step(step: int) -> datetime:
+    """Midnight UTC at which the state of `step` was taken."""
     return WORLD_END + timedelta(days=step)
 
 
 def batch_instant(step: int) -> datetime:
+    """When the nightly batch of the day before `end_of_step(step)` wrote."""
     return end_of_step(step) - BATCH_LEAD
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
+    """Where a person lives; blanks where nothing is known."""
+
     country: str
     nationality: str
     province: str
@@ -115,6 +119,8 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Category:
+    """A category of goods in both languages."""
+
     key: str
     vietnamese: str
     english: str
@@ -122,6 +128,8 @@ class Category:
 
 @dataclass(slots=True, eq=False)
 class Product:
+    """Something for sale, in one language and currency."""
+
     key: str
     number: int
     sku: str
@@ -141,6 +149,8 @@ class Product:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
+    """A product in an order."""
+
     product: Product
     quantity: int
     price: Decimal
@@ -182,6 +192,8 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Session:
+    """One visit to the shop's pages on one device."""
+
     key: str
     profile: Profile
     device: str
@@ -223,6 +235,8 @@ class Review:
 
 @dataclass(slots=True, eq=False)
 class Segment:
+    """A named group of profiles with a rule."""
+
     key: str
     name: str
     description: str
@@ -239,8 +253,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Membership:
-    """A profile in a segment. `typed`: written by a save of the profile (its reference then has a `type`), not by the
-    hourly refresh."""
+    """A profile in a segment.
+
+    `typed`: written by a save of the profile (its reference then has a `type`), not by the hourly refresh.
+    """
 
     segment: Segment
     typed: bool

@@ -18,7 +18,7 @@ class TenantSpec:
     title: str
     host: str
     range: str
-    """The part of the vocabulary that the shop sells: see `vocabulary.RANGES`."""
+    """The part of the vocabulary that the shop sells: see `vocabulary.GOODS`."""
     vietnamese: float
     """Share of people who speak Vietnamese."""
     dollar_products: float
@@ -46,9 +46,15 @@ class Size:
 
 
 SIZES: dict[str, Size] = {
-    "tiny": Size({"acme": 120, "lotus": 60, "nova": 25}, {"acme": 40, "lotus": 25, "nova": 20}),
+    "tiny": Size(
+        {"acme": 120, "lotus": 60, "nova": 25},
+        {"acme": 40, "lotus": 25, "nova": 20},
+        reviews_per_order=0.5,
+    ),
     "small": Size({"acme": 1_500, "lotus": 500, "nova": 120}, {"acme": 200, "lotus": 100, "nova": 40}),
-    "medium": Size({"acme": 20_000, "lotus": 5_000, "nova": 1_000}, {"acme": 1_200, "lotus": 500, "nova": 150}),
+    "medium": Size(
+        {"acme": 20_000, "lotus": 5_000, "nova": 1_000}, {"acme": 1_200, "lotus": 500, "nova": 150}
+    ),
     # 100,000 profiles and 300,000 edges for the landing benchmark: generate it for `acme` alone.
     "large": Size(
         {"acme": 100_000, "lotus": 20_000, "nova": 2_000},

@@ -7,6 +7,7 @@ means (`landing`), where it is written (`warehouse`).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -113,3 +114,8 @@ class Source(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def fingerprint(raw: bytes) -> str:
+    """Stand-in key of a document without a usable `_key`: `sha:` and 40 hex digits of its bytes."""
+    return f"sha:{hashlib.sha256(raw).hexdigest()[:40]}"

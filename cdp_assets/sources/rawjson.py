@@ -1,10 +1,10 @@
-"""JSON that stays bytes: take an array apart, look at a few attributes, leave the rest untouched.
+r"""JSON that stays bytes: take an array apart, look at a few attributes, leave the rest untouched.
 
 Belongs here: splitting without decoding, reading single attributes, a document's key and revision, paging.
 Does not belong here: files (`files`), HTTP (`http`), the meaning of an attribute (`landing`).
 
 msgspec does the work. It refuses a whole page when one document in it holds what its grammar does not allow
-(an escape such as `\\ud800` without its other half, `NaN`, a raw control character, 1,000 levels of nesting),
+(an escape such as `\ud800` without its other half, `NaN`, a raw control character, 1,000 levels of nesting),
 so each function falls back to a scan that knows only strings, brackets and commas: the other documents of the
 page come through as usual, and the odd one verbatim, for `landing` to judge.
 """
@@ -21,12 +21,13 @@ import msgspec
 from cdp_assets.sources.model import Page
 
 PAGE_DOCUMENTS = 2000
+PAGE_KEYS = 20_000
 PAGE_BYTES = 8 << 20
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 _STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
-_MARKS = re.compile(_STRING + rb"|[\[\]{},]", re.DOTALL)
+_MARKS = re.compile(_STRING + rb'|[\[\]{},"]', re.DOTALL)
 _MEMBER = re.compile(rb"(" + _STRING + rb")\s*:\s*", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z0-9_\-:.@()+,=;$!*'%]{1,254}")
 
@@ -65,7 +66,7 @@ def _split(text: bytes, opening: bytes) -> list[bytes]:
     text = text.strip()
     if not text.startswith(opening):
         raise ValueError(f"JSON that begins with {opening.decode()} was expected")
-    parts, depth, start, end = [], 0, 1, 0
+    parts, depth, start, end = [], 0, 1, -1
     for found in _MARKS.finditer(text):
         mark = found[0]
         if mark in (b"[", b"{"):
@@ -75,6 +76,8 @@ def _split(text: bytes, opening: bytes) -> list[bytes]:
             if depth == 0:
                 end = found.start()
                 break
+        elif mark == b'"':
+            raise ValueError("JSON is cut off within a string")
         elif mark == b"," and depth == 1:
             parts.append(text[start : found.start()].strip())
             start = found.end()

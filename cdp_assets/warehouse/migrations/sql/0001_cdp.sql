@@ -158,6 +158,8 @@ create table cdp.tracking_event (
 );
 create index tracking_event_profile on cdp.tracking_event (tenant_id, cdp_profile_id, event_at);
 create index tracking_event_source_profile on cdp.tracking_event (tenant_id, source_profile_id);
+create index tracking_event_overridden on cdp.tracking_event (tenant_id, event_id)
+where cdp_profile_id is distinct from source_profile_id;
 create index tracking_event_transaction on cdp.tracking_event (tenant_id, transaction_id)
 where order_status is not null;
 comment on table cdp.tracking_event is 'One row per LEO tracking event. cdp_profile_id is the owner today, source_profile_id what the document says; order_status is transaction_status (free text) in our words, null when unknown';
@@ -218,6 +220,8 @@ create table cdp.feedback (
 );
 create index feedback_profile on cdp.feedback (tenant_id, cdp_profile_id, created_at);
 create index feedback_source_profile on cdp.feedback (tenant_id, source_profile_id);
+create index feedback_overridden on cdp.feedback (tenant_id, feedback_id)
+where cdp_profile_id is distinct from source_profile_id;
 create index feedback_product on cdp.feedback (tenant_id, product_key);
 comment on table cdp.feedback is 'One row per review, rating, survey or contact form. comment is null when blank';
 

@@ -62,7 +62,7 @@ declare
 begin
     perform ops.require_tenant(p_tenant);
     with merged as materialized (
-        select cdp_profile_id, root_profile_id
+        select cdp_profile_id
         from cdp.customer_profile
         where tenant_id = p_tenant and deleted_at is null and merged_into is not null
             and root_profile_id <> cdp_profile_id
@@ -86,7 +86,10 @@ begin
     wanted as (
         select
             t.txn_id,
-            coalesce(m.root_profile_id, t.source_profile_id) as owner,
+            coalesce((
+                select p.root_profile_id from cdp.customer_profile as p
+                where p.tenant_id = p_tenant and p.cdp_profile_id = t.source_profile_id and p.deleted_at is null
+            ), t.source_profile_id) as owner,
             coalesce((
                 select e.order_status from cdp.tracking_event as e
                 where e.tenant_id = p_tenant and e.transaction_id = t.transaction_id and e.deleted_at is null
@@ -95,7 +98,6 @@ begin
             ), 'completed') as status
         from candidate as c
         inner join cdp.transactional_context as t on t.tenant_id = p_tenant and t.txn_id = c.txn_id
-        left join merged as m on m.cdp_profile_id = t.source_profile_id
         where p_keys is null or t.txn_id = any(p_keys)
     )
     update cdp.transactional_context as t
@@ -114,15 +116,24 @@ declare
     written bigint;
 begin
     perform ops.require_tenant(p_tenant);
-    with wanted as (
-        select t.event_id, coalesce(p.root_profile_id, t.source_profile_id) as owner
-        from cdp.tracking_event as t
-        left join cdp.customer_profile as p
-            on p.tenant_id = p_tenant and p.cdp_profile_id = t.source_profile_id and p.deleted_at is null
-            and p.merged_into is not null
-        where t.tenant_id = p_tenant
-            and (p.cdp_profile_id is not null or t.cdp_profile_id <> t.source_profile_id)
-            and (p_keys is null or t.event_id = any(p_keys))
+    with candidate as (
+        select t.event_id from cdp.customer_profile as p
+        inner join cdp.tracking_event as t on t.tenant_id = p_tenant and t.source_profile_id = p.cdp_profile_id
+        where p.tenant_id = p_tenant and p.deleted_at is null and p.merged_into is not null
+        union
+        select t.event_id from cdp.tracking_event as t
+        where t.tenant_id = p_tenant and t.cdp_profile_id is distinct from t.source_profile_id
+    ),
+    wanted as (
+        select
+            t.event_id,
+            coalesce((
+                select p.root_profile_id from cdp.customer_profile as p
+                where p.tenant_id = p_tenant and p.cdp_profile_id = t.source_profile_id and p.deleted_at is null
+            ), t.source_profile_id) as owner
+        from candidate as c
+        inner join cdp.tracking_event as t on t.tenant_id = p_tenant and t.event_id = c.event_id
+        where p_keys is null or t.event_id = any(p_keys)
     )
     update cdp.tracking_event as t
     set cdp_profile_id = w.owner, changed_at = now()
@@ -139,15 +150,24 @@ declare
     written bigint;
 begin
     perform ops.require_tenant(p_tenant);
-    with wanted as (
-        select t.feedback_id, coalesce(p.root_profile_id, t.source_profile_id) as owner
-        from cdp.feedback as t
-        left join cdp.customer_profile as p
-            on p.tenant_id = p_tenant and p.cdp_profile_id = t.source_profile_id and p.deleted_at is null
-            and p.merged_into is not null
-        where t.tenant_id = p_tenant
-            and (p.cdp_profile_id is not null or t.cdp_profile_id <> t.source_profile_id)
-            and (p_keys is null or t.feedback_id = any(p_keys))
+    with candidate as (
+        select t.feedback_id from cdp.customer_profile as p
+        inner join cdp.feedback as t on t.tenant_id = p_tenant and t.source_profile_id = p.cdp_profile_id
+        where p.tenant_id = p_tenant and p.deleted_at is null and p.merged_into is not null
+        union
+        select t.feedback_id from cdp.feedback as t
+        where t.tenant_id = p_tenant and t.cdp_profile_id is distinct from t.source_profile_id
+    ),
+    wanted as (
+        select
+            t.feedback_id,
+            coalesce((
+                select p.root_profile_id from cdp.customer_profile as p
+                where p.tenant_id = p_tenant and p.cdp_profile_id = t.source_profile_id and p.deleted_at is null
+            ), t.source_profile_id) as owner
+        from candidate as c
+        inner join cdp.feedback as t on t.tenant_id = p_tenant and t.feedback_id = c.feedback_id
+        where p_keys is null or t.feedback_id = any(p_keys)
     )
     update cdp.feedback as t
     set cdp_profile_id = w.owner, changed_at = now()
@@ -159,7 +179,9 @@ end
 $$;
 
 create function cdp.refresh_profile_segment(p_tenant text) returns table (joined bigint, departed bigint)
-language plpgsql as $$
+language plpgsql set enable_nestloop = off as $$
+-- Hash joins only: row level security makes the planner expect one row per tenant, and a nested loop over a large
+-- tenant's rows then takes hours instead of a second.
 -- Membership as LEO defines it: the segment stands in the profile's inSegments, and the profile is active.
 begin
     perform ops.require_tenant(p_tenant);
@@ -198,7 +220,7 @@ end
 $$;
 
 create function cdp.refresh_consent(p_tenant text) returns table (written bigint, removed bigint)
-language plpgsql as $$
+language plpgsql set enable_nestloop = off as $$
 -- One decision per active profile and channel over the profile and everything merged into it: any -1 denies, else an
 -- explicit 1 grants, else unset. LEO's own merge only ever raises consent and forgets a loser's refusal; a merged
 -- profile that the source has removed since still counts here, since a refusal does not lapse with its record.

@@ -1,7 +1,7 @@
 -- Customer metrics: recency, frequency, money, CLV, experience and segment of each active profile.
 
 create function cdp.refresh_customer_metrics(p_tenant text, p_as_of timestamptz default now()) returns bigint
-language plpgsql as $$
+language plpgsql set enable_nestloop = off as $$
 -- Returns the number of rows written or removed. Grain: one row per active profile.
 --
 -- Formulas (those of LEO's own refresh_customer_metrics, thirteen golden cases in tests/test_customer_metrics.py):

@@ -1,0 +1,73 @@
+# The commands of this repository. Nothing is needed but Python 3.11+ and make: every target that runs something
+# installs first, into .venv, and skips that when pyproject.toml and constraints.txt have not changed since.
+
+PYTHON ?= python3
+# Address of a package index that holds torch's CPU builds. Without it pip takes what its own index offers, on Linux
+# usually the CUDA build (several GB, and nothing here needs a GPU).
+TORCH_INDEX ?=
+# Folder of a LEO dump of your own; empty = the demo world.
+SOURCE ?=
+# Processes of the test run; the suite is balanced for two cores.
+WORKERS ?= 2
+# Handed on to pytest or to the benchmark, for example ARGS="-k tombstone -x".
+ARGS ?=
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install pipeline dev up down test lint format bench clean
+
+help: ## Show this list
+	@echo "Usage: make TARGET [SOURCE=folder] [ARGS=...] [TORCH_INDEX=address]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Install into .venv (TORCH_INDEX=address of an index with torch's CPU builds)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@# torch first and alone: its index need not be trusted with, or asked for, any other package
+	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --no-deps --index-url "$(TORCH_INDEX)" \
+		"$$(grep '^torch==' constraints.txt)")
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+pipeline: $(STAMP) ## Build everything on the embedded warehouse and print what was built (SOURCE=LEO dump folder)
+	$(BIN)/cdp pipeline $(if $(SOURCE),--source "$(SOURCE)")
+
+dev: $(STAMP) ## Dagster UI and daemon on the same data
+	$(BIN)/cdp dev
+
+up: $(STAMP) ## Start the embedded warehouse
+	$(BIN)/cdp up
+
+down: $(STAMP) ## Stop the embedded warehouse
+	$(BIN)/cdp down
+
+test: $(STAMP) ## Run the whole test suite (ARGS=pytest options, WORKERS=processes)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+lint: $(STAMP) ## Check style, types, SQL and YAML
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar cdp_assets
+	$(BIN)/yamllint --strict .
+
+format: $(STAMP) ## Format Python and SQL, and mend what can be mended without a person
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar cdp_assets
+
+bench: $(STAMP) ## Measure landing against a plain upsert and a bare COPY (ARGS=options)
+	$(BIN)/python -m benchmarks.landing $(ARGS)
+
+clean: ## Stop the embedded warehouse; remove its data, the demo world and all caches (keeps .venv)
+	@# a failing `cdp down` stops here on purpose: never delete the data of a server that still runs
+	@if [ -x $(BIN)/cdp ] && [ -d .data ]; then $(BIN)/cdp down; fi
+	rm -rf .data .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -path ./.venv -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf

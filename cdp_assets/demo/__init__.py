@@ -1,0 +1,42 @@
+"""A deterministic synthetic world: Vietnamese and English shops whose LEO CDP holds every trap of a real one.
+
+Belongs here: what other packages and tests use. One model of people, products, purchases, visits and reviews
+(`model`), rendered as LEO documents (`leo*`), with planted faults (`defects`) and later days (`advance`).
+"""
+
+from __future__ import annotations
+
+from cdp_assets.demo.leo_profile import SECRET_MARKER
+from cdp_assets.demo.model import WORLD_END, batch_instant, end_of_step
+from cdp_assets.demo.sizes import SIZES, TENANTS
+from cdp_assets.demo.world import (
+    World,
+    WorldSummary,
+    advance,
+    change_log,
+    defect_ledger,
+    generate,
+    leo_documents,
+    tenant_at,
+    truth_of,
+    world_at,
+)
+
+__all__ = [
+    "SECRET_MARKER",
+    "SIZES",
+    "TENANTS",
+    "WORLD_END",
+    "World",
+    "WorldSummary",
+    "advance",
+    "batch_instant",
+    "change_log",
+    "defect_ledger",
+    "end_of_step",
+    "generate",
+    "leo_documents",
+    "tenant_at",
+    "truth_of",
+    "world_at",
+]

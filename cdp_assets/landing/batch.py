@@ -1,0 +1,176 @@
+"""One page of raw documents through a contract: rows that may be written, and rejects with their reason.
+
+Belongs here: decode, clean, map, check. Pure: no database, no source, so that it runs in a thread of its own while
+the server loads the page before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from cdp_assets.landing.contract import Contract, Mapped, TenantOptions
+from cdp_assets.landing.document import Unreadable, canonical, content_hash, decode, identity, redacted
+from cdp_assets.landing.values import FieldError, instant, shown
+from cdp_assets.sources.model import Page, fingerprint
+from cdp_assets.warehouse.quarantine import Reject
+
+MAX_DOCUMENTS = 2_000
+MAX_BYTES = 16 * 2**20
+"""Bounds of one batch, and so of memory: three batches are alive at a time (read, mapped, written)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A document that keeps the contract: values in the order of the target's columns."""
+
+    key: str
+    rev: str
+    content_hash: bytes
+    values: tuple[Any, ...]
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """What became of one page.
+
+    Attributes:
+        documents: documents in the page.
+        rows: rows that keep the contract, each key once.
+        rejects: documents rejected whole, and landed ones with fields left null.
+        newest: latest window time among the rows.
+    """
+
+    documents: int = 0
+    rows: list[Row] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    newest: datetime | None = None
+
+
+def regroup(pages: Iterable[Page]) -> Iterator[Page]:
+    """Cut pages to batches of at most `MAX_DOCUMENTS` and about `MAX_BYTES`."""
+    for page in pages:
+        batch: Page = []
+        size = 0
+        for raw in page:
+            batch.append(raw)
+            size += len(raw)
+            if len(batch) >= MAX_DOCUMENTS or size >= MAX_BYTES:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+
+def prepare(contract: Contract, options: TenantOptions, page: Page) -> Batch:
+    """Apply the contract to one page."""
+    batch = Batch(documents=len(page))
+    read: dict[str, _Read] = {}
+    for raw in page:
+        try:
+            document = _read(contract, options, raw)
+        except (Unreadable, FieldError, RecursionError) as error:
+            batch.rejects.append(_reject(raw, error))
+            continue
+        if document.row.key in read:
+            batch.rejects.append(duplicate(document.row))
+        else:
+            read[document.row.key] = document
+
+    broken = _broken_rules(contract, [document.mapped.values for document in read.values()])
+    for document in read.values():
+        row, mapped = document.row, document.mapped
+        if row.key in broken:
+            rules = broken[row.key]
+            fields = tuple(rule.partition("|")[0] for rule in rules)
+            reason = _explained(rules, mapped.values)
+            batch.rejects.append(Reject(row.key, row.rev, reason, fields, landed=False, document=redacted(row.raw)))
+            continue
+        batch.rows.append(row)
+        if mapped.nulled:
+            reason, fields = "; ".join(mapped.nulled.values()), tuple(mapped.nulled)
+            batch.rejects.append(Reject(row.key, row.rev, reason, fields, landed=True, document=redacted(row.raw)))
+        if document.time is not None and (batch.newest is None or document.time > batch.newest):
+            batch.newest = document.time
+    return batch
+
+
+def refused(row: Row, reason: str) -> Reject:
+    """A row that keeps the contract but that PostgreSQL does not take."""
+    return Reject(row.key, row.rev, f"PostgreSQL refuses it: {reason}", (), landed=False, document=redacted(row.raw))
+
+
+def duplicate(row: Row) -> Reject:
+    """A second document with a `_key` that was read before; it goes by its fingerprint."""
+    reason = f"_key: {shown(row.key)} occurs twice in the source; the first document is kept"
+    return Reject(fingerprint(row.raw), row.rev, reason, ("_key",), landed=False, document=redacted(row.raw))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    row: Row
+    mapped: Mapped
+    time: datetime | None
+
+
+def _read(contract: Contract, options: TenantOptions, raw: bytes) -> _Read:
+    document = decode(raw)
+    key, rev = identity(document, contract.collection)
+    mapped = contract.map(document, options)
+    stored = canonical(document, drop=contract.drop, ordered=contract.ordered)
+    digest = content_hash(stored, tuple(str(document.get(name)) for name in contract.hashed_fields), contract.version)
+    row = Row(key, rev or fingerprint(raw), digest, (*mapped.values.values(), stored, digest), raw)
+    return _Read(row, mapped, instant(document, contract.window_field))
+
+
+def _reject(raw: bytes, error: Exception) -> Reject:
+    key, rev = _loose_identity(raw)
+    reason = str(error) if not isinstance(error, RecursionError) else "nested too deeply"
+    fields = (error.field,) if isinstance(error, FieldError) else ()
+    return Reject(key, rev, reason, fields, landed=False, document=redacted(raw))
+
+
+def _loose_identity(raw: bytes) -> tuple[str, str]:
+    """Key and revision of a document that cannot be read as a whole, so that the ledger knows it was seen."""
+    key, rev = _KEY.search(raw), _REV.search(raw)
+    if key is None:
+        return (fingerprint(raw),) * 2
+    return key.group(1).decode(), rev.group(1).decode() if rev else fingerprint(raw)
+
+
+_KEY = re.compile(rb'"_key"\s*:\s*"([A-Za-z0-9_\-.@()+,=;$!*\'%:]{1,254})"')
+_REV = re.compile(rb'"_rev"\s*:\s*"([A-Za-z0-9_\-]{1,64})"')
+
+
+def _broken_rules(contract: Contract, rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Names of the contract's rules that each row breaks, by key; rows that keep all are left out."""
+    if not rows:
+        return {}
+    frame = pl.DataFrame(
+        {name: [row[name] for row in rows] for name in contract.polars_schema}, schema=contract.polars_schema
+    )
+    good, failure = contract.schema.filter(frame)
+    if len(good) == len(frame):
+        return {}
+    rules = list(failure.counts())
+    return {
+        entry[contract.key]: [rule for rule in rules if entry[rule] == "invalid"]
+        for entry in failure.details().iter_rows(named=True)
+    }
+
+
+def _explained(rules: list[str], values: dict[str, Any]) -> str:
+    parts = []
+    for rule in rules:
+        column, _, kind = rule.partition("|")
+        if kind:
+            parts.append(f"{column}: {shown(values.get(column))} breaks the rule {kind}")
+        else:
+            parts.append(rule.replace("_", " "))
+    return "; ".join(parts)

@@ -1,0 +1,229 @@
+"""Reading one attribute of a LEO document as a typed value.
+
+Belongs here: conversions that every collection shares, each raising `FieldError` with the attribute and what is
+wrong with it. Does not belong here: which attribute goes where (the contracts), codes (`codes`).
+
+LEO writes "unknown" as a missing attribute, null or "" and means the same by each; all three read as None.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+
+Document = Mapping[str, Any]
+
+MIN_YEAR, MAX_YEAR = 1900, 2100
+MAX_TEXT = 10_000
+INT32 = 2**31 - 1
+INT64 = 2**63 - 1
+MAX_AMOUNT = Decimal(10) ** 14
+"""numeric(18, 4) holds fourteen digits before the point."""
+
+_CURRENCY = re.compile(r"^[A-Z]{3}$")
+_EMAIL = re.compile(r"^[a-z0-9_%+-]+(?:\.[a-z0-9_%+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}$")
+_E164 = re.compile(r"^\+[1-9][0-9]{7,14}$")
+
+
+class FieldError(ValueError):
+    """An attribute that cannot be read. `field` names it."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+
+
+def shown(value: object) -> str:
+    """A value for an error message: short, on one line."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def text(document: Document, field: str, *, limit: int = MAX_TEXT) -> str | None:
+    """Text without surrounding blanks; None when empty. `limit` is in characters."""
+    value = document.get(field)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise FieldError(field, f"expected text, got {shown(value)}")
+    value = value.strip()
+    if len(value) > limit:
+        raise FieldError(field, f"{len(value)} characters, at most {limit} are kept")
+    return value or None
+
+
+def required_text(document: Document, field: str, *, limit: int = MAX_TEXT) -> str:
+    """Text that must be there."""
+    value = text(document, field, limit=limit)
+    if value is None:
+        raise FieldError(field, "is missing")
+    return value
+
+
+def integer(document: Document, field: str, *, default: int | None = None, low: int = -INT32, high: int = INT32) -> Any:
+    """A whole number within `low` and `high`; a double with an integral value counts as one."""
+    value = document.get(field)
+    if value is None:
+        return default
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise FieldError(field, f"expected a whole number, got {shown(value)}")
+    if not low <= value <= high:
+        raise FieldError(field, f"{shown(value)} is outside {low} to {high}")
+    return value
+
+
+def boolean(document: Document, field: str) -> bool:
+    """True or false; missing is false, as in LEO's Java model."""
+    value = document.get(field)
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise FieldError(field, f"expected true or false, got {shown(value)}")
+    return value
+
+
+def decimal(
+    document: Document, field: str, *, default: Decimal | None = None, places: str = "0.0001"
+) -> Decimal | None:
+    """A number as the exact decimal that the source prints (LEO stores doubles), rounded to `places`."""
+    value = document.get(field)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise FieldError(field, f"expected a number, got {shown(value)}")
+    try:
+        amount = Decimal(repr(value))
+        if not amount.is_finite() or abs(amount) >= MAX_AMOUNT:
+            raise FieldError(field, f"{shown(value)} is not an amount below {MAX_AMOUNT:.0E}")
+        return amount.quantize(Decimal(places))
+    except InvalidOperation as error:
+        raise FieldError(field, f"{shown(value)} is not a decimal number") from error
+
+
+def instant(document: Document, field: str) -> datetime | None:
+    """An ISO-8601 time with its zone, as UTC; LEO writes `2026-03-11T09:49:24.956Z`."""
+    value = document.get(field)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise FieldError(field, f"expected ISO-8601 text, got {shown(value)}")
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise FieldError(field, f"{shown(value)} is not an ISO-8601 time") from error
+    if time.tzinfo is None:
+        raise FieldError(field, f"{shown(value)} has no time zone")
+    if not MIN_YEAR <= time.year <= MAX_YEAR:
+        raise FieldError(field, f"{shown(value)} is outside the years {MIN_YEAR} to {MAX_YEAR}")
+    return time.astimezone(UTC)
+
+
+def required_instant(document: Document, field: str) -> datetime:
+    """A time that must be there."""
+    value = instant(document, field)
+    if value is None:
+        raise FieldError(field, "is missing")
+    return value
+
+
+def day(document: Document, field: str) -> date | None:
+    """The calendar day of an ISO-8601 time (a birthday has no zone worth converting)."""
+    time = instant(document, field)
+    return None if time is None else time.date()
+
+
+def texts(document: Document, field: str) -> list[str]:
+    """An unordered list of texts: sorted, without blanks and duplicates, since LEO's sets have no stable order."""
+    value = document.get(field)
+    if not value:
+        if value is None or value == []:
+            return []
+        raise FieldError(field, f"expected a list, got {shown(value)}")
+    if not isinstance(value, list):
+        raise FieldError(field, f"expected a list, got {shown(value)}")
+    for item in value:
+        if item is not None and not isinstance(item, str):
+            raise FieldError(field, f"expected a list of texts, it holds {shown(item)}")
+    return sorted({item.strip() for item in value if item and item.strip()})
+
+
+def references(document: Document, field: str) -> list[str]:
+    """The ids of a list of references such as `inSegments`: sorted, each once."""
+    value = document.get(field)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise FieldError(field, f"expected a list of references, got {shown(value)}")
+    ids = set()
+    for item in value:
+        if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not item["id"]:
+            raise FieldError(field, f"a reference without an id: {shown(item)}")
+        ids.add(item["id"])
+    return sorted(ids)
+
+
+def handle(document: Document, field: str, collection: str) -> str:
+    """The key in a document handle `collection/key`."""
+    value = document.get(field)
+    if not isinstance(value, str):
+        raise FieldError(field, f"expected {collection}/<key>, got {shown(value)}")
+    name, _, key = value.partition("/")
+    if name != collection or not key:
+        raise FieldError(field, f"expected {collection}/<key>, got {shown(value)}")
+    return key
+
+
+def currency(document: Document, field: str, *, default: str | None) -> str | None:
+    """An ISO-4217 code; `default` when the source has none."""
+    value = text(document, field)
+    if value is None:
+        return default
+    code = value.upper()
+    if not _CURRENCY.match(code):
+        raise FieldError(field, f"{shown(value)} is not a three-letter currency code")
+    return code
+
+
+def email(document: Document, field: str) -> str | None:
+    """An e-mail address in lower case. Plain addresses pass a pattern (0.5 us); the rest go to email-validator."""
+    value = text(document, field)
+    if value is None:
+        return None
+    address = value.lower()
+    return address if len(address) <= 254 and _EMAIL.match(address) else _unusual_email(address, field)
+
+
+def _unusual_email(address: str, field: str) -> str:
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        return validate_email(address, check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise FieldError(field, f"not an e-mail address ({error})") from error
+
+
+def phone(document: Document, field: str, *, region: str) -> str | None:
+    """A phone number as E.164; numbers without a country code are read as dialled in `region`."""
+    value = text(document, field)
+    if value is None or _E164.match(value):
+        return value
+    return _unusual_phone(value, field, region)
+
+
+@lru_cache(maxsize=65_536)
+def _unusual_phone(value: str, field: str, region: str) -> str:
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(f"+{value[2:]}" if value.startswith("00") else value, region)
+    except phonenumbers.NumberParseException as error:
+        raise FieldError(field, "not a phone number") from error
+    if not phonenumbers.is_possible_number(number):
+        raise FieldError(field, f"not a possible phone number in {region}")
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

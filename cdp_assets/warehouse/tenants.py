@@ -1,0 +1,136 @@
+"""The registry of tenants, `ops.tenant`.
+
+Belongs here: reading and changing registrations. A registration holds addresses and the *names* of secrets; the
+values stay in the environment or in secret files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from cdp_assets import keys
+from cdp_assets.warehouse.connection import Warehouse
+
+COLUMNS = "tenant_id, name, status, source_kind, source, options"
+
+
+class TenantError(Exception):
+    """A tenant is unknown, suspended or registered twice. The message names it and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One registration.
+
+    Attributes:
+        source: for `arango`: hosts (list), database, username, password_secret (name of the secret), auth
+            (`basic` or `jwt`), ca (path of a CA file, optional). For `dump`: folder, database (optional).
+        options: default_currency, default_region (of phone numbers), as_of (ISO; fixes "today" for demo data),
+            max_delete_share, segments (ids that the hourly segment ETL runs).
+    """
+
+    tenant_id: str
+    name: str
+    status: Literal["active", "suspended"]
+    source_kind: Literal["arango", "dump"]
+    source: dict[str, Any]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def list_tenants(warehouse: Warehouse, *, active_only: bool = False) -> list[Tenant]:
+    """All registrations in the order of their ids."""
+    with warehouse.control() as conn, conn.cursor(row_factory=class_row(Tenant)) as cur:
+        cur.execute(
+            f"select {COLUMNS} from ops.tenant where status = 'active' or not %s order by tenant_id", (active_only,)
+        )
+        return cur.fetchall()
+
+
+def get_tenant(warehouse: Warehouse, tenant_id: str) -> Tenant:
+    """One registration.
+
+    Raises:
+        TenantError: no such tenant.
+    """
+    with warehouse.tenant(tenant_id) as conn, conn.cursor(row_factory=class_row(Tenant)) as cur:
+        tenant = cur.execute(f"select {COLUMNS} from ops.tenant where tenant_id = %s", (tenant_id,)).fetchone()
+    if tenant is None:
+        raise TenantError(f"no tenant {tenant_id!r} is registered; `cdp tenants list` shows who is")
+    return tenant
+
+
+def active_tenant(warehouse: Warehouse, tenant_id: str) -> Tenant:
+    """One registration that may be worked on.
+
+    Raises:
+        TenantError: no such tenant, or it is suspended.
+    """
+    tenant = get_tenant(warehouse, tenant_id)
+    if tenant.status != "active":
+        raise TenantError(f"tenant {tenant_id!r} is suspended; `cdp tenants resume {tenant_id}` makes it active")
+    return tenant
+
+
+def put_tenant(warehouse: Warehouse, tenant: Tenant, *, replace: bool = False) -> bool:
+    """Register a tenant; with `replace` also change an existing registration.
+
+    Returns:
+        Whether anything was written.
+
+    Raises:
+        TenantError: it is registered already and `replace` is false.
+    """
+    keys.tenant_id(tenant.tenant_id)
+    values = {
+        "tenant_id": tenant.tenant_id,
+        "name": tenant.name,
+        "status": tenant.status,
+        "source_kind": tenant.source_kind,
+        "source": Jsonb(tenant.source),
+        "options": Jsonb(tenant.options),
+    }
+    action = (
+        "update set name = excluded.name, status = excluded.status, source_kind = excluded.source_kind, "
+        "source = excluded.source, options = excluded.options, updated_at = now() "
+        "where (t.name, t.status, t.source_kind, t.source, t.options) is distinct from "
+        "(excluded.name, excluded.status, excluded.source_kind, excluded.source, excluded.options)"
+        if replace
+        else "nothing"
+    )
+    with warehouse.control() as conn:
+        written = conn.execute(
+            f"insert into ops.tenant as t ({COLUMNS}) values (%(tenant_id)s, %(name)s, %(status)s, %(source_kind)s, "
+            f"%(source)s, %(options)s) on conflict (tenant_id) do {action}",
+            values,
+        ).rowcount
+    if not written and not replace:
+        raise TenantError(f"tenant {tenant.tenant_id!r} is registered already; add --replace to change it")
+    return bool(written)
+
+
+def set_status(warehouse: Warehouse, tenant_id: str, status: Literal["active", "suspended"]) -> None:
+    """Suspend or resume a tenant.
+
+    Raises:
+        TenantError: no such tenant.
+    """
+    get_tenant(warehouse, tenant_id)
+    with warehouse.tenant(tenant_id) as conn:
+        conn.execute(
+            "update ops.tenant set status = %s, updated_at = now() where tenant_id = %s", (status, tenant_id)
+        )
+
+
+def remove_tenant(warehouse: Warehouse, tenant_id: str) -> None:
+    """Delete a tenant with all its rows in every table.
+
+    Raises:
+        TenantError: no such tenant.
+    """
+    get_tenant(warehouse, tenant_id)
+    with warehouse.tenant(tenant_id) as conn:
+        conn.execute("call ops.remove_tenant(%s)", (tenant_id,))
