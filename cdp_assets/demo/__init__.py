@@ -6,6 +6,7 @@ Belongs here: what other packages and tests use. One model of people, products, 
 
 from __future__ import annotations
 
+from cdp_assets.demo.defects import KINDS as DEFECT_KINDS
 from cdp_assets.demo.leo_profile import SECRET_MARKER
 from cdp_assets.demo.model import WORLD_END, batch_instant, end_of_step
 from cdp_assets.demo.sizes import SIZES, TENANTS
@@ -23,6 +24,7 @@ from cdp_assets.demo.world import (
 )
 
 __all__ = [
+    "DEFECT_KINDS",
     "SECRET_MARKER",
     "SIZES",
     "TENANTS",

@@ -40,6 +40,7 @@ def advance_tenant(tenant: TenantWorld) -> None:
     edits.restate()
     edits.redeliver()
     edits.mends()
+    edits.spoil()
     SegmentChanges(day).run()
     edits.nightly_batch()
     edits.rewrites()

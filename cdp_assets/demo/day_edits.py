@@ -7,7 +7,7 @@ Belongs here: patches of single documents. Does not belong here: segments (`day_
 from __future__ import annotations
 
 from cdp_assets.demo.day import Day
-from cdp_assets.demo.defects import duplicate_defect, redelivered
+from cdp_assets.demo.defects import duplicate_defect, nameless, redelivered
 from cdp_assets.demo.keys import iso
 from cdp_assets.demo.leo import PURCHASE_SCORE, Document
 from cdp_assets.sources.model import CONVERSION, PROFILE, TRACKING_EVENT
@@ -78,6 +78,18 @@ class Edits:
                     copy["updatedAt"] = iso(self.day.instant())
                     self.database.insert(TRACKING_EVENT, copy, "redelivered")
                     self.tenant.defects.append(duplicate_defect(copy["_key"]))
+                    return
+
+    def spoil(self) -> None:
+        """A new event that arrives without its name: the quarantine never runs dry."""
+        for profile in self.day.some_profiles(20):
+            for key in self.database.owned(TRACKING_EVENT, profile.key):
+                event = self.database.get(TRACKING_EVENT, key)
+                if not event["orderedItems"] and event.get("metricName"):
+                    label = f"{self.tenant.spec.id}-{self.day.step}"
+                    document, defect = nameless(event, label, self.day.instant())
+                    self.database.insert(TRACKING_EVENT, document, "new")
+                    self.tenant.defects.append(defect)
                     return
 
     def _known_twice(self, key: str) -> bool:

@@ -38,12 +38,12 @@ class Removals:
         """Physically removes profiles that were softly deleted on an earlier day, as far as today's room goes."""
         for key in list(self.tenant.doomed):
             if self._fits(key, 1):
-                self._remove(key)
+                self._remove(key, "purged")
                 self.tenant.doomed.remove(key)
 
     def direct_deletes(self) -> None:
         """Profiles that vanish from one day to the next, never having said so."""
-        self._victims(self.day.share(0.002, 1), 1, self._remove)
+        self._victims(self.day.share(0.002, 1), 1, lambda key: self._remove(key, "removed_directly"))
 
     def soft_deletes(self) -> None:
         """Status -4 and no segments, `updatedAt` unmoved. With half of the room, so that tomorrow can remove them."""
@@ -71,13 +71,13 @@ class Removals:
         hanging = {collection: len(self.database.owned(collection, key)) for collection in OWNED}
         return self.room[PROFILE] > 0 and all(n * factor <= self.room[c] for c, n in hanging.items())
 
-    def _remove(self, key: str) -> None:
+    def _remove(self, key: str, change: str) -> None:
         """The profile with its events and feedback; then the edges that hang in the air."""
         for collection in (TRACKING_EVENT, FEEDBACK, CONVERSION):
             for owned in self.database.owned(collection, key):
                 self.database.remove(collection, owned, "removed_with_profile")
                 self.room[collection] -= 1
-        self.database.remove(PROFILE, key, "removed")
+        self.database.remove(PROFILE, key, change)
         self.room[PROFILE] -= 1
         self.day.record.removed.append(key)
         self._forget(key)

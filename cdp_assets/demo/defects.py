@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from cdp_assets.demo.dice import Dice, Purpose
-from cdp_assets.demo.keys import friendly_id
+from cdp_assets.demo.keys import epoch_ms, friendly_id, iso
 from cdp_assets.demo.leo import Document, stamp
 from cdp_assets.demo.model import EMPTY_TRANSACTION
 from cdp_assets.demo.people import SHARED_KEYS
@@ -26,7 +27,7 @@ LANDED = "landed"
 DUPLICATE_EVENT = "event_redelivered"
 SHARED_KEY = "key_of_another_tenant"
 
-_MOST = 0.04
+_MOST = 0.045
 """No collection gets more faulty documents of one outcome than this share of it."""
 
 
@@ -72,6 +73,7 @@ def _total_plus(dong: float, dollars: float) -> Callable[[Document], Document]:
 KINDS: tuple[Kind, ...] = (
     Kind("status_unknown", PROFILE, QUARANTINED, "quarantine_share", lambda d: {"status": 5}),
     Kind("age_is_text", PROFILE, QUARANTINED, "quarantine_share", lambda d: {"age": "abc"}),
+    Kind("age_out_of_range", PROFILE, QUARANTINED, "quarantine_share", lambda d: {"age": 217}),
     Kind("segments_is_object", PROFILE, QUARANTINED, "quarantine_share", lambda d: {"inSegments": d["inSegments"][0]},
          lambda d: bool(d["inSegments"])),
     Kind("nul_in_name", PROFILE, QUARANTINED, "quarantine_share", lambda d: {"lastName": "Ng\x00uyen"}),
@@ -95,7 +97,6 @@ KINDS: tuple[Kind, ...] = (
          lambda d: {"primaryPhone": "gọi sau 17h: zalo"}, lambda d: bool(d.get("primaryPhone"))),
     Kind("attribute_is_new", PROFILE, LANDED, "schema_drift",
          lambda d: {"loyaltyTierV2": {"tier": "gold", "points": 12}}, share=0.02),
-    Kind("age_out_of_range", PROFILE, LANDED, "value_range", lambda d: {"age": 217}),
     Kind("amount_is_negative", CONVERSION, LANDED, "value_range",
          lambda d: {"transactionValue": -d["transactionValue"]}, _untracked),
     Kind("total_off_by_cents", TRACKING_EVENT, LANDED, "order_total_matches_lines", _total_plus(0, 0.02),
@@ -176,6 +177,17 @@ def redelivered(event: Document, label: str) -> Document:
     """The same live event received twice: live keys are salted, so the copy has another one."""
     body = {name: value for name, value in event.items() if name not in ("_key", "_id", "_rev")}
     return stamp(TRACKING_EVENT, friendly_id("redelivered", label, event["_key"]), body)
+
+
+def nameless(event: Document, label: str, at: datetime) -> tuple[Document, Defect]:
+    """A new event of `at`, made after an old one, that arrives without its name."""
+    key = friendly_id("nameless", label, event["_key"])
+    times = {"createdAt": iso(at), "updatedAt": iso(at), "timestamp": epoch_ms(at) // 1000}
+    left_out = ("_key", "_id", "_rev", "metricName")
+    body = {name: value for name, value in {**event, **times}.items() if name not in left_out}
+    mend = {"metricName": event["metricName"]}
+    defect = Defect(TRACKING_EVENT, key, "metric_name_missing", QUARANTINED, "quarantine_share", mend)
+    return stamp(TRACKING_EVENT, key, body), defect
 
 
 def duplicate_defect(key: str) -> Defect:

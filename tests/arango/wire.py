@@ -30,16 +30,17 @@ class Document:
         key: `_key`, by which the store knows it.
         rev: `_rev`.
         raw: The JSON text that is sent for it, verbatim.
-        value: What AQL sees. Left out: the decoded text.
+        value: What AQL sees of bytes that a test has planted. Left out: the decoded text.
     """
 
-    __slots__ = ("_value", "key", "raw", "rev")
+    __slots__ = ("_value", "key", "planted", "raw", "rev")
 
     def __init__(self, key: str, rev: str, raw: bytes, value: dict[str, Any] | None = None) -> None:
         self.key = key
         self.rev = rev
         self.raw = raw
         self._value = value
+        self.planted = value is not None
 
     @property
     def value(self) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def _spelled(value: Any) -> bytes:
     if isinstance(value, int) and not isinstance(value, bool) and not -_NATIVE <= value < _UNSIGNED:
         return spell_float(float(value)).encode()
     if isinstance(value, dict):
-        pairs = [json.dumps(name).encode() + b":" + _spelled(member) for name, member in value.items()]
+        pairs = [json.dumps(str(name)).encode() + b":" + _spelled(member) for name, member in value.items()]
         return b"{" + b",".join(pairs) + b"}"
     if isinstance(value, list):
         return b"[" + b",".join(map(_spelled, value)) + b"]"

@@ -1,0 +1,402 @@
+"""Dagster assets of the landing stage: one per table of `cdp`, partitioned by tenant.
+
+Belongs here: keys, lineage, run configuration, metadata. What a sync does is in `sync`, `derived` and below; this
+module only calls it, records the run and shows the result. Annotations are not postponed: Dagster reads them, and
+one is chosen per asset.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from cdp_assets import policies
+from cdp_assets.landing import derived
+from cdp_assets.landing.contract import Contract, TenantOptions
+from cdp_assets.landing.contracts import CONTRACTS
+from cdp_assets.landing.preview import preview
+from cdp_assets.landing.sync import CollectionSync, SyncOptions, SyncResult
+from cdp_assets.partitions import tenants
+from cdp_assets.resources import Sources
+from cdp_assets.settings import get_settings
+from cdp_assets.sources.model import (
+    CONVERSION,
+    FEEDBACK,
+    PRODUCT_ITEM,
+    PROFILE,
+    SEGMENT,
+    TRACKING_EVENT,
+    SourceRejected,
+)
+from cdp_assets.warehouse.connection import Connection, TenantSession, Warehouse, WarehouseError
+from cdp_assets.warehouse.ledger import Busy
+from cdp_assets.warehouse.registry import Summary, Trigger, record_run
+from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant
+
+GROUP = "landing"
+
+PERMANENT = (SourceRejected, TenantError, WarehouseError)
+"""Faults that a retry meets again."""
+
+
+class SyncMode(Enum):
+    """How changes are found: SWEEP compares every key and finds all of them, WINDOW reads by time and is cheap."""
+
+    SWEEP = "sweep"
+    WINDOW = "window"
+
+
+class SyncConfig(dg.Config):
+    """How one collection is synced."""
+
+    mode: SyncMode = Field(SyncMode.SWEEP, description="SWEEP finds every change and delete; WINDOW only new times")
+    allow_mass_delete: bool = Field(
+        False, description="Tombstone vanished keys whatever their share: after a person has checked the source"
+    )
+
+
+class SegmentSyncConfig(SyncConfig):
+    """How one collection is synced, or one segment's part of it."""
+
+    segment_id: str | None = Field(
+        None, description="Restrict to this LEO segment's profiles; blank processes nothing, unset takes all"
+    )
+
+
+class MetricsConfig(dg.Config):
+    """As of when customer metrics are computed."""
+
+    as_of: str | None = Field(None, description="ISO time; unset takes the tenant's option as_of, else now")
+
+
+def _source_spec(collection: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        ["leo_cdp", collection],
+        description=f"One document per entity in the tenant's ArangoDB collection or dump `{collection}`.",
+        group_name="leo_cdp",
+        kinds={"arangodb"},
+        owners=policies.OWNERS,
+    )
+
+
+def _landing_asset(
+    collection: str, description: str, *, shows: Sequence[str], deps: Sequence[str] = (), by_segment: bool = False
+) -> dg.AssetsDefinition:
+    contract = CONTRACTS[collection]
+    config_type = SegmentSyncConfig if by_segment else SyncConfig
+
+    @dg.asset(
+        key=["cdp", contract.table],
+        description=description,
+        partitions_def=tenants,
+        deps=[["leo_cdp", collection], *(["cdp", table] for table in deps)],
+        group_name=GROUP,
+        kinds={"postgres", "arangodb"},
+        owners=policies.OWNERS,
+        tags={"cdp/stage": GROUP},
+        retry_policy=policies.RETRY,
+        pool=policies.SOURCE_POOL,
+        freshness_policy=policies.LANDING_FRESHNESS,
+        metadata={"dagster/table_name": f"cdp.{contract.table}"},
+    )
+    def land(
+        context: dg.AssetExecutionContext,
+        config: config_type,  # type: ignore[valid-type]
+        warehouse: dg.ResourceParam[Warehouse],
+        sources: dg.ResourceParam[Sources],
+    ) -> dg.MaterializeResult[None]:
+        return _land(context, config, warehouse, sources, contract, shows)
+
+    return land
+
+
+def _land(
+    context: dg.AssetExecutionContext,
+    config: SyncConfig,
+    warehouse: Warehouse,
+    sources: Sources,
+    contract: Contract,
+    shows: Sequence[str],
+) -> dg.MaterializeResult[None]:
+    tenant_id = context.partition_key
+    try:
+        with (
+            _recorded(context, warehouse, contract.table) as summary,
+            sources.of(warehouse, tenant_id) as (tenant, source),
+            warehouse.session(tenant_id) as session,
+        ):
+            try:
+                sync = CollectionSync(
+                    session,
+                    source,
+                    contract,
+                    tenant_options=TenantOptions.of(tenant.options),
+                    options=_sync_options(tenant, config),
+                    run_id=context.run.run_id,
+                    progress=context.log.info,
+                )
+                segment_id = getattr(config, "segment_id", None)
+                result = sync.run(config.mode.value) if segment_id is None else sync.run_segment(segment_id)
+            except Busy as busy:
+                result = SyncResult(contract.collection, config.mode.value, note=f"skipped: {busy}")
+                summary.status = "skipped"
+            if result.note:
+                context.log.info(f"{contract.collection}: {result.note}")
+            _summarise(summary, result)
+            with session.transaction() as conn:
+                metadata = {**_sync_metadata(result, source.name), **_table_metadata(conn, tenant_id, contract, shows)}
+        return dg.MaterializeResult(metadata=metadata)
+    except PERMANENT as error:
+        raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
+
+
+def _recorded(context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, as_of: datetime | None = None) -> Any:
+    return record_run(
+        warehouse,
+        context.partition_key,
+        f"cdp.{table}",
+        trigger=_trigger(context.run.tags),
+        orchestrator_run_id=context.run.run_id,
+        attempt=context.retry_number + 1,
+        as_of=as_of,
+    )
+
+
+def _trigger(tags: Any) -> Trigger:
+    if "dagster/backfill" in tags:
+        return "backfill"
+    if "dagster/schedule_name" in tags:
+        return "schedule"
+    return "sensor" if "dagster/sensor_name" in tags else "manual"
+
+
+def _sync_options(tenant: Tenant, config: SyncConfig) -> SyncOptions:
+    settings = get_settings()
+    return SyncOptions(
+        overlap=timedelta(seconds=settings.window_overlap_s),
+        max_delete_share=float(tenant.options.get("max_delete_share", settings.max_delete_share)),
+        allow_mass_delete=config.allow_mass_delete,
+    )
+
+
+def _summarise(summary: Summary, result: SyncResult) -> None:
+    written = result.written
+    summary.rows_in, summary.rows_out, summary.rows_rejected = written.read, written.rows, written.rejected
+    summary.metrics = {**asdict(written), "mode": result.mode, "withheld": result.withheld, "note": result.note}
+    if summary.status == "success" and written.rejected:
+        summary.status = "quarantined"
+    if summary.status == "success" and result.mode == "segment" and result.note:
+        summary.status = "skipped"
+
+
+def _sync_metadata(result: SyncResult, source: str) -> dict[str, Any]:
+    written = result.written
+    return {
+        "mode": result.mode,
+        "source": source,
+        "note": result.note or "-",
+        "source_documents": result.source_documents if result.source_documents is not None else written.read,
+        "documents_read": written.read,
+        "rows_added": written.added,
+        "rows_changed": written.changed,
+        "rows_unchanged": written.unchanged,
+        "rows_tombstoned": written.tombstoned,
+        "rows_reassigned": written.resolved,
+        "rows_written": written.rows,
+        "documents_quarantined": written.rejected,
+        "fields_nulled": written.nulled,
+        "quarantine_recovered": written.recovered,
+        "deletes_withheld": result.withheld,
+        "seconds": round(result.seconds, 3),
+        "documents_per_second": round(written.read / result.seconds) if result.seconds else 0,
+    }
+
+
+def _table_metadata(
+    conn: Connection, tenant_id: str, contract: Contract | str, shows: Sequence[str]
+) -> dict[str, Any]:
+    table = contract if isinstance(contract, str) else contract.table
+    live = " and deleted_at is null" if not isinstance(contract, str) else ""
+    count = conn.execute(f"select count(*) from cdp.{table} where tenant_id = %s{live}", (tenant_id,)).fetchone()  # type: ignore[call-overload]
+    columns = conn.execute(
+        "select a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull "
+        "from pg_attribute as a where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped "
+        "order by a.attnum",
+        (f"cdp.{table}",),
+    ).fetchall()
+    return {
+        "dagster/row_count": count[0] if count else 0,
+        "dagster/column_schema": dg.TableSchema(
+            [
+                dg.TableColumn(name, type_, constraints=dg.TableColumnConstraints(nullable=not required))
+                for name, type_, required in columns
+            ]
+        ),
+        "preview": dg.MetadataValue.md(preview(conn, tenant_id, table, shows)),
+    }
+
+
+leo_cdp_collections = [_source_spec(collection) for collection in CONTRACTS]
+
+segment = _landing_asset(
+    SEGMENT,
+    "One row per LEO segment definition. Members are in `cdp.profile_segment`; `reported_size` is what LEO counted.",
+    shows=("segment_id", "name", "segment_type", "status", "reported_size", "deleted_at"),
+)
+
+customer_profile = _landing_asset(
+    PROFILE,
+    "One row per LEO profile; merged profiles are kept with status `merged` and point to the profile that speaks for "
+    "them (`root_profile_id`). Contact data is normalised (e-mail in lower case, phone as E.164), codes are mapped, "
+    "secrets and government ids never arrive.",
+    shows=("cdp_profile_id", "status", "profile_type", "full_name", "email", "phone", "gender", "age", "country",
+           "funnel_stage", "deleted_at"),
+    by_segment=True,
+)  # fmt: skip
+
+product_item = _landing_asset(
+    PRODUCT_ITEM,
+    "One row per product item. LEO's counters and `updatedAt` are left out: they move at every purchase of the item.",
+    shows=("product_key", "item_id", "title", "category", "brand", "sale_price", "currency", "status"),
+)
+
+tracking_event = _landing_asset(
+    TRACKING_EVENT,
+    "One row per tracking event. `cdp_profile_id` is its owner today (events follow merges), `order_status` the free "
+    "text `transaction_status` in our words.",
+    shows=("event_id", "event_name", "event_at", "cdp_profile_id", "device_type", "transaction_value", "currency",
+           "order_status"),
+    deps=("customer_profile",),
+)  # fmt: skip
+
+transactional_context = _landing_asset(
+    CONVERSION,
+    "One row per purchased line (LEO conversion edge). `transaction_id` names the order, null when LEO has none; "
+    "`amount` is the line in `currency`; the owner follows merges, the status follows the order's events.",
+    shows=("txn_id", "transaction_id", "cdp_profile_id", "txn_type", "txn_status", "txn_timestamp", "amount",
+           "currency", "quantity"),
+    deps=("customer_profile", "tracking_event", "product_item"),
+    by_segment=True,
+)  # fmt: skip
+
+feedback = _landing_asset(
+    FEEDBACK,
+    "One row per review, rating, survey or contact form.",
+    shows=("feedback_id", "feedback_type", "status", "score", "comment", "language", "created_at"),
+    deps=("customer_profile",),
+)
+
+
+def _derived_result(
+    context: dg.AssetExecutionContext,
+    warehouse: Warehouse,
+    table: str,
+    shows: Sequence[str],
+    work: Any,
+    as_of: datetime | None = None,
+) -> dg.MaterializeResult[None]:
+    tenant_id = context.partition_key
+    try:
+        active_tenant(warehouse, tenant_id)
+        with _recorded(context, warehouse, table, as_of) as summary, warehouse.session(tenant_id) as session:
+            done: derived.Derived = work(session)
+            summary.rows_out = done.written + done.removed
+            summary.metrics = {"written": done.written, "removed": done.removed}
+            with session.transaction() as conn:
+                metadata = _table_metadata(conn, tenant_id, table, shows)
+        return dg.MaterializeResult(
+            metadata={"rows_written": done.written + done.removed, "rows_removed": done.removed, **metadata}
+        )
+    except PERMANENT as error:
+        raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
+
+
+def _derived_args(table: str, description: str, deps: Sequence[str]) -> dict[str, Any]:
+    return {
+        "key": ["cdp", table],
+        "description": description,
+        "partitions_def": tenants,
+        "deps": [["cdp", upstream] for upstream in deps],
+        "group_name": GROUP,
+        "kinds": {"postgres", "sql"},
+        "owners": policies.OWNERS,
+        "tags": {"cdp/stage": GROUP},
+        "retry_policy": policies.RETRY,
+        "freshness_policy": policies.LANDING_FRESHNESS,
+        "metadata": {"dagster/table_name": f"cdp.{table}"},
+    }
+
+
+@dg.asset(
+    **_derived_args(
+        "profile_segment",
+        "One row per stay of an active profile in a segment, with the times at which it was seen to join and leave.",
+        ("customer_profile", "segment"),
+    )
+)
+def profile_segment(
+    context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult[None]:
+    """Stays begin and end as profiles' `inSegments` change."""
+    shows = ("cdp_profile_id", "segment_id", "joined_at", "left_at")
+    return _derived_result(context, warehouse, "profile_segment", shows, derived.refresh_profile_segment)
+
+
+@dg.asset(
+    **_derived_args(
+        "consent",
+        "One row per active profile and channel. A refusal by the profile, or by any profile merged into it, denies; "
+        "only an explicit agreement allows; unset does not.",
+        ("customer_profile",),
+    )
+)
+def consent(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
+    """Consent from `receive*`, most restrictive over a merge."""
+    shows = ("cdp_profile_id", "channel", "decision", "is_allowed", "changed_at")
+    return _derived_result(context, warehouse, "consent", shows, derived.refresh_consent)
+
+
+@dg.asset(
+    **_derived_args(
+        "customer_metrics",
+        "One row per active profile: recency, frequency, money, estimated lifetime value, experience score and segment "
+        "(formulas in `cdp.refresh_customer_metrics`).",
+        ("customer_profile", "transactional_context"),
+    )
+)
+def customer_metrics(
+    context: dg.AssetExecutionContext, config: MetricsConfig, warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult[None]:
+    """Metrics as of now, or of the time that the run or the tenant fixes."""
+    try:
+        tenant = active_tenant(warehouse, context.partition_key)
+    except PERMANENT as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    given = config.as_of or tenant.options.get("as_of")
+    as_of = datetime.fromisoformat(given).astimezone(UTC) if given else None
+    shows = ("cdp_profile_id", "segment", "orders", "freq_90d", "avg_order_value", "clv_est", "currency",
+             "experience_score", "last_purchase")  # fmt: skip
+
+    def work(session: TenantSession) -> derived.Derived:
+        return derived.refresh_customer_metrics(session, as_of)
+
+    return _derived_result(context, warehouse, "customer_metrics", shows, work, as_of)
+
+
+assets = [
+    *leo_cdp_collections,
+    segment,
+    customer_profile,
+    profile_segment,
+    consent,
+    product_item,
+    tracking_event,
+    transactional_context,
+    feedback,
+    customer_metrics,
+]
+"""The landing stage in the order of the flow."""

@@ -1,0 +1,72 @@
+"""A few landed rows for people to look at, personal data masked.
+
+Belongs here: what an asset's page in the UI shows of its table. Every text is masked unless its column is known to
+hold no personal data, so that a new column is hidden until someone decides otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from psycopg import sql
+
+from cdp_assets.warehouse.connection import Connection
+
+OPEN_COLUMNS = frozenset(
+    {
+        "segment_id", "segment_type", "status", "cdp_profile_id", "root_profile_id", "profile_type", "data_context",
+        "language", "country", "funnel_stage", "product_key", "item_id", "title", "category", "brand", "currency",
+        "event_id", "event_name", "device_type", "order_status", "state", "txn_id", "txn_type", "txn_status",
+        "feedback_id", "feedback_type", "channel", "decision", "segment", "name",
+    }
+)  # fmt: skip
+"""Text columns without personal data. `name` is a segment's: profiles have full_name, first_name and last_name."""
+
+ROWS = 5
+
+
+def masked(value: Any) -> str:
+    """A value of which only the shape is left: `l***` for a text, the number of items for a list."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f"{value[:1]}***" if value else ""
+    return f"{len(value)} items" if isinstance(value, list) else "***"
+
+
+def preview(connection: Connection, tenant_id: str, table: str, columns: Sequence[str]) -> str:
+    """The newest rows of `cdp.<table>` as a Markdown table of the given columns."""
+    order = sql.SQL("changed_at desc") if table not in {"profile_segment", "customer_metrics"} else (
+        sql.SQL("joined_at desc") if table == "profile_segment" else sql.SQL("updated_at desc")
+    )
+    rows = connection.execute(
+        sql.SQL("select {} from {} where tenant_id = %s order by {} limit %s").format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier("cdp", table), order
+        ),
+        (tenant_id, ROWS),
+    ).fetchall()
+    return markdown(columns, ([_shown(name, value) for name, value in zip(columns, row, strict=True)] for row in rows))
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
+    lines += [" | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _shown(column: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | Decimal):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, date):
+        return str(value.year)
+    if column in OPEN_COLUMNS:
+        return str(value)[:60]
+    return masked(value)

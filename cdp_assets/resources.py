@@ -1,0 +1,108 @@
+"""What assets, checks and sensors are handed: the warehouse, the tenants' sources, the notifier.
+
+Belongs here: opening and closing at the right moment. The things themselves know nothing of Dagster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from cdp_assets.notify import Notifier, notifier_of
+from cdp_assets.settings import get_settings, secret
+from cdp_assets.sources.factory import open_source
+from cdp_assets.sources.model import Source
+from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.migrate import HEAD
+from cdp_assets.warehouse.server import EmbeddedServer
+from cdp_assets.warehouse.tenants import Tenant, active_tenant
+
+
+def warehouse_dsn() -> str:
+    """The warehouse of the settings as role cdp_pipeline; starts the embedded server when that is what they name."""
+    settings = get_settings()
+    if settings.warehouse_dsn is not None:
+        return settings.warehouse_dsn.get_secret_value()
+    return EmbeddedServer(settings.data_dir / "postgres").dsn(user="cdp_pipeline")
+
+
+def open_warehouse(dsn: str | None = None) -> Warehouse:
+    """Open and check the warehouse.
+
+    Raises:
+        WarehouseError: it cannot be used; the message says why and what to do.
+    """
+    settings = get_settings()
+    warehouse = Warehouse(
+        dsn or warehouse_dsn(), statement_timeout_s=settings.statement_timeout_s, pool_size=settings.pool_size
+    )
+    warehouse.require_ready(HEAD)
+    return warehouse
+
+
+class WarehouseResource(dg.ConfigurableResource[Warehouse]):
+    """Hands out one `Warehouse` per process. `dsn` is for tests; blank means the settings."""
+
+    dsn: str = ""
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Warehouse]:
+        """Open, check, hand out, close."""
+        with open_warehouse(self.dsn or None) as warehouse:
+            yield warehouse
+
+
+class Sources:
+    """Opens the LEO source of a tenant."""
+
+    @contextmanager
+    def open(self, tenant: Tenant) -> Iterator[Source]:
+        """A source that is closed again at the end.
+
+        Raises:
+            SourceError: the registration or the source is unfit.
+        """
+        settings = get_settings()
+        source = open_source(
+            tenant.source_kind,
+            tenant.source,
+            secret=secret,
+            timeout_s=settings.arango_timeout_s,
+            page_size=settings.arango_page_size,
+        )
+        try:
+            yield source
+        finally:
+            source.close()
+
+    @contextmanager
+    def of(self, warehouse: Warehouse, tenant_id: str) -> Iterator[tuple[Tenant, Source]]:
+        """An active tenant and its source.
+
+        Raises:
+            TenantError: unknown or suspended.
+            SourceError: the registration or the source is unfit.
+        """
+        tenant = active_tenant(warehouse, tenant_id)
+        with self.open(tenant) as source:
+            yield tenant, source
+
+
+class SourcesResource(dg.ConfigurableResource[Sources]):
+    """Hands out `Sources`."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Sources:
+        """Nothing is opened before a tenant is named."""
+        return Sources()
+
+
+class NotifierResource(dg.ConfigurableResource[Notifier]):
+    """Hands out the notifier that the settings configure: log, Slack, mail."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Notifier:
+        """Build it from the settings."""
+        return notifier_of(get_settings())
+
+

@@ -1,0 +1,134 @@
+"""`ops.etl_runs`: every run of every dataset, written as running before any work and closed whatever happens.
+
+Belongs here: opening and closing entries, and closing those whose process died. What a run did is told by the
+caller as a `Summary`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+from psycopg.types.json import Jsonb
+
+from cdp_assets.warehouse.connection import Connection, Warehouse
+
+Trigger = Literal["schedule", "sensor", "manual", "backfill"]
+Status = Literal["success", "failed", "skipped", "quarantined"]
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run reports of itself; the caller fills it in while the entry is open.
+
+    Attributes:
+        status: `quarantined` when documents were rejected, `skipped` when nothing was processed on purpose.
+        rows_in, rows_out, rows_rejected: documents read, rows written, documents rejected.
+        metrics: further counts, JSON.
+    """
+
+    status: Status = "success"
+    rows_in: int | None = None
+    rows_out: int | None = None
+    rows_rejected: int | None = None
+    min_event_ts: datetime | None = None
+    max_event_ts: datetime | None = None
+    input_fingerprint: str | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    run_id: str = ""
+
+
+@contextmanager
+def record_run(
+    warehouse: Warehouse,
+    tenant_id: str,
+    dataset: str,
+    *,
+    trigger: Trigger = "manual",
+    orchestrator_run_id: str | None = None,
+    attempt: int = 1,
+    as_of: datetime | None = None,
+    config_hash: str | None = None,
+) -> Iterator[Summary]:
+    """Keep one entry open around the work; an exception closes it as failed and goes on."""
+    summary = Summary(run_id=str(uuid.uuid4()))
+    commit, dirty = git_state()
+    with warehouse.tenant(tenant_id) as conn:
+        conn.execute(
+            "insert into ops.etl_runs (tenant_id, run_id, dataset, partition_key, as_of, status, attempt, trigger, "
+            "orchestrator_run_id, code_version, git_sha, git_dirty, config_hash) "
+            "values (%s, %s, %s, %s, %s, 'running', %s, %s, %s, %s, %s, %s, %s)",
+            (tenant_id, summary.run_id, dataset, tenant_id, as_of, attempt, trigger, orchestrator_run_id,
+             code_version(), commit, dirty, config_hash),
+        )  # fmt: skip
+    began = perf_counter()
+    try:
+        yield summary
+    except BaseException as error:
+        message = f"{type(error).__name__}: {error}".strip()
+        _close(warehouse, tenant_id, summary, "failed", perf_counter() - began, message[:2000])
+        raise
+    _close(warehouse, tenant_id, summary, summary.status, perf_counter() - began, None)
+
+
+def _close(
+    warehouse: Warehouse, tenant_id: str, summary: Summary, status: str, seconds: float, error: str | None
+) -> None:
+    with warehouse.tenant(tenant_id) as conn:
+        conn.execute(
+            "update ops.etl_runs set status = %s, finished_at = now(), duration_s = %s, rows_in = %s, rows_out = %s, "
+            "rows_rejected = %s, min_event_ts = %s, max_event_ts = %s, input_fingerprint = %s, metrics = %s, "
+            "error = %s where tenant_id = %s and run_id = %s",
+            (status, round(seconds, 3), summary.rows_in, summary.rows_out, summary.rows_rejected,
+             summary.min_event_ts, summary.max_event_ts, summary.input_fingerprint, Jsonb(summary.metrics), error,
+             tenant_id, summary.run_id),
+        )  # fmt: skip
+
+
+def close_abandoned(connection: Connection, tenant_id: str, orchestrator_run_id: str, error: str) -> int:
+    """Close entries that a dead process left running.
+
+    Returns:
+        Entries closed.
+    """
+    return connection.execute(
+        "update ops.etl_runs set status = 'failed', finished_at = now(), "
+        "duration_s = extract(epoch from now() - started_at), error = %s "
+        "where tenant_id = %s and orchestrator_run_id = %s and status = 'running'",
+        (error[:2000], tenant_id, orchestrator_run_id),
+    ).rowcount
+
+
+@cache
+def code_version() -> str:
+    """Version of the installed package."""
+    try:
+        return version("cdp_assets")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@cache
+def git_state() -> tuple[str | None, bool | None]:
+    """Commit of the code and whether it was changed since; (None, None) in an image without git."""
+    folder = Path(__file__).parent
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=folder, capture_output=True, text=True, check=True, timeout=10,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+    return commit, bool(changed)

