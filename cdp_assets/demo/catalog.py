@@ -32,19 +32,18 @@ def draw_product(spec: TenantSpec, seed: int, number: int, rank: int, dice: Dice
     """One product; `rank` 0 is the most popular."""
     category, goods = dice.pick(words.GOODS[spec.range])
     name_vi, name_en, thousands = dice.pick(goods)
-    material_vi, material_en = dice.pick(words.MATERIALS)
-    colour_vi, colour_en = dice.pick(words.COLOURS)
+    used_up = category.key in words.CONSUMABLES
+    made_vi, made_en = dice.pick(words.QUALITIES if used_up else words.MATERIALS)
+    look_vi, look_en = dice.pick(words.PACKS if used_up else words.COLOURS)
     vietnamese = dice.chance(spec.vietnamese)
     if vietnamese:
-        title = f"{name_vi} {material_vi} màu {colour_vi}"
-        description = (
-            f"{name_vi} chất liệu {material_vi}, màu {colour_vi}, bảo hành 12 tháng. Giao hàng toàn quốc."
-        )
-        keywords = (name_vi.lower(), category.vietnamese.lower(), colour_vi)
+        title = f"{name_vi} {made_vi} {'' if used_up else 'màu '}{look_vi}"
+        description = f"{title}. Bảo hành 12 tháng, giao hàng toàn quốc."
+        keywords = (name_vi.lower(), category.vietnamese.lower(), look_vi)
     else:
-        title = f"{name_en}, {material_en}, {colour_en}"
-        description = f"{name_en} made of {material_en} material in {colour_en}. One year of warranty."
-        keywords = (name_en.lower(), category.english.lower(), colour_en)
+        title = f"{name_en}, {made_en}, {look_en}"
+        description = f"{title}. One year of warranty, ships worldwide."
+        keywords = (name_en.lower(), category.english.lower(), look_en)
     currency = "USD" if dice.chance(spec.dollar_products) else "VND"
     # Log-normal around the typical price of its kind.
     price = _price(thousands * 1000 * float(dice.rng.lognormal(0.0, 0.25)), currency)

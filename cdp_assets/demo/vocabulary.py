@@ -114,6 +114,15 @@ GOODS: dict[str, tuple[tuple[Category, tuple[tuple[str, str, int], ...]], ...]] 
 
 MATERIALS = (("gốm", "ceramic"), ("tre", "bamboo"), ("cotton", "cotton"), ("thép không gỉ", "stainless steel"),
              ("hữu cơ", "organic"), ("tái chế", "recycled"))  # fmt: skip
+QUALITIES = (
+    ("hữu cơ", "organic"),
+    ("thượng hạng", "premium"),
+    ("nguyên chất", "pure"),
+    ("thủ công", "hand-made"),
+)
+PACKS = (("100g", "100 g"), ("250g", "250 g"), ("500g", "500 g"), ("hộp 2", "pack of 2"))
+CONSUMABLES = {"cat_coffee", "cat_skin", "cat_makeup", "cat_hair"}
+"""Categories described by quality and pack, not by material and colour."""
 COLOURS = (("đen", "black"), ("trắng", "white"), ("xanh lá", "green"), ("đỏ", "red"), ("xanh dương", "blue"))
 BRANDS = ("Highland", "Trung Nguyên", "Sao Mai", "Northpeak", "Lụa", "Everyday", "Minh Long")
 

@@ -29,6 +29,10 @@ TRUTH_FOLDER = "_truth"
 _FORMAT = 1
 
 
+class WorldError(ValueError):
+    """A folder does not hold a world that can be moved on. The message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """One state in memory: every tenant by id."""
@@ -115,16 +119,32 @@ def advance(folder: Path) -> WorldSummary:
     """Replaces the state in `folder` by that of the next day.
 
     Raises:
-        FileNotFoundError: `folder` holds no demo world.
-        ValueError: it was written by another version of the demo world.
+        WorldError: `folder` holds no demo world, or one of another version.
     """
+    state = _state(folder)
+    if state is None:
+        raise WorldError(f"{folder} holds no demo world: run `cdp demo generate` first")
+    return _write(folder, state["size"], state["seed"], state["step"] + 1, state["tenants"])
+
+
+def step_of(folder: Path) -> int | None:
+    """Day at which the world in `folder` stands; None when there is none.
+
+    Raises:
+        WorldError: it was written by another version of the demo world.
+    """
+    state = _state(folder)
+    return None if state is None else int(state["step"])
+
+
+def _state(folder: Path) -> dict[str, Any] | None:
     state_file = folder / STATE_FILE
     if not state_file.exists():
-        raise FileNotFoundError(f"{folder} holds no demo world: run `cdp demo generate` first")
-    state = json.loads(state_file.read_text())
+        return None
+    state: dict[str, Any] = json.loads(state_file.read_text())
     if state["format"] != _FORMAT:
-        raise ValueError(f"{folder} was written by another version: run `cdp demo generate` again")
-    return _write(folder, state["size"], state["seed"], state["step"] + 1, state["tenants"])
+        raise WorldError(f"{folder} was written by another version: run `cdp demo generate` again")
+    return state
 
 
 def _names(tenants: Sequence[str] | None) -> list[str]:

@@ -7,6 +7,7 @@ Sources: `PersistentObject`, `ProfileGenderCode`, `Segment`, `AssetItemStatus`, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from unicodedata import normalize
 
 from cdp_assets.landing.values import Document, FieldError, integer, shown
 
@@ -43,11 +44,13 @@ EVENT_STATE = {0: "raw", 1: "processed", 2: "checked", -1: "archived"}
 
 ORDER_STATUS = {
     "completed": {"paid", "completed", "complete", "success", "successful", "succeeded", "delivered", "fulfilled",
-                  "closed", "done", "shipped"},
-    "pending": {"pending", "processing", "created", "new", "open", "unpaid", "on-hold", "on hold", "awaiting payment"},
+                  "closed", "done", "shipped", "đã giao hàng", "đã thanh toán", "hoàn thành", "hoàn tất"},
+    "pending": {"pending", "processing", "created", "new", "open", "unpaid", "on-hold", "on hold",
+                "awaiting payment", "đang giao hàng", "đang xử lý", "chờ thanh toán"},
     "cancelled": {"cancelled", "canceled", "cancel", "failed", "fail", "void", "voided", "rejected", "expired",
-                  "declined"},
-    "refunded": {"refunded", "refund", "returned", "return", "chargeback", "reversed"},
+                  "declined", "đã hủy", "đã huỷ", "thất bại"},
+    "refunded": {"refunded", "refund", "returned", "return", "chargeback", "reversed", "hoàn tiền",
+                 "đã hoàn tiền", "trả hàng"},
 }  # fmt: skip
 """`transactionStatus` is free text in LEO; other words leave the order as its conversion edges say: completed."""
 
@@ -71,4 +74,4 @@ def code(document: Document, field: str, mapping: Mapping[int, str | int | None]
 
 def order_status(raw: str | None) -> str | None:
     """A free-text transaction status in our words; None when it says nothing we know."""
-    return None if raw is None else _ORDER_STATUS.get(raw.strip().lower().replace("_", "-"))
+    return None if raw is None else _ORDER_STATUS.get(normalize("NFC", raw).strip().lower().replace("_", "-"))

@@ -30,7 +30,20 @@ _LEVELS: tuple[tuple[str, ...] | None, ...] = (
 )
 _CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None}
 _QUERY_STARTS = frozenset(
-    ("FOR", "LET", "FILTER", "RETURN", "COLLECT", "SORT", "LIMIT", "INSERT", "UPDATE", "REPLACE", "REMOVE", "UPSERT")
+    (
+        "FOR",
+        "LET",
+        "FILTER",
+        "RETURN",
+        "COLLECT",
+        "SORT",
+        "LIMIT",
+        "INSERT",
+        "UPDATE",
+        "REPLACE",
+        "REMOVE",
+        "UPSERT",
+    )
 )
 
 

@@ -19,6 +19,18 @@ from tests.arango.errors import ApiError
 MANY = 1 << 16
 
 
+def distinct(items: Iterable[Any]) -> list[Any]:
+    """Every value once, in the order of first sight."""
+    seen: dict[Any, Any] = {}
+    for item in items:
+        seen.setdefault(identity(item), item)
+    return list(seen.values())
+
+
+def ordered(context: Context, items: Iterable[Any]) -> list[Any]:
+    return sorted(items, key=lambda item: sort_key(item, context.text))
+
+
 def _predicate(names: str, test: Callable[[Any], bool]) -> None:
     function(names, 1)(lambda _, value: test(value))
 
@@ -139,26 +151,14 @@ def _extreme(context: Context, name: str, items: Any, pick: Callable[..., Any]) 
     return pick(candidates, key=lambda item: sort_key(item, context.text), default=None)
 
 
-def distinct(items: Iterable[Any]) -> list[Any]:
-    """Every value once, in the order of first sight."""
-    seen: dict[Any, Any] = {}
-    for item in items:
-        seen.setdefault(identity(item), item)
-    return list(seen.values())
-
-
-def ordered(context: Context, items: Iterable[Any]) -> list[Any]:
-    return sorted(items, key=lambda item: sort_key(item, context.text))
-
-
-def _on_array(names: str, compute: Callable[[Context, list[Any]], Any], least: int = 1) -> None:
+def _on_array(names: str, compute: Callable[[Context, list[Any]], Any]) -> None:
     """A function of one array; anything else is null with a warning."""
-    name = names.split()[0]
+    name = names.split(maxsplit=1)[0]
 
     def call(context: Context, items: Any) -> Any:
         return compute(context, items) if isinstance(items, list) else wrong_type(context, name)
 
-    function(names, least)(call)
+    function(names, 1)(call)
 
 
 _on_array("FIRST", lambda _, items: items[0] if items else None)
@@ -166,7 +166,7 @@ _on_array("LAST", lambda _, items: items[-1] if items else None)
 _on_array("POP", lambda _, items: items[:-1])
 _on_array("SHIFT", lambda _, items: items[1:])
 _on_array("UNIQUE", lambda _, items: distinct(items))
-_on_array("SORTED", lambda context, items: ordered(context, items))
+_on_array("SORTED", ordered)
 _on_array("SORTED_UNIQUE", lambda context, items: ordered(context, distinct(items)))
 _on_array("COUNT_DISTINCT COUNT_UNIQUE", lambda _, items: len(distinct(items)))
 
@@ -186,7 +186,9 @@ def _nth(context: Context, items: Any, place: Any) -> Any:
 
 @function("FLATTEN", 1, 2)
 def _flatten(context: Context, items: Any, depth: Any = 1) -> Any:
-    return flatten(items, int(to_number(depth))) if isinstance(items, list) else wrong_type(context, "FLATTEN")
+    return (
+        flatten(items, int(to_number(depth))) if isinstance(items, list) else wrong_type(context, "FLATTEN")
+    )
 
 
 def flatten(items: list[Any], depth: int) -> list[Any]:
@@ -214,7 +216,8 @@ def _push(context: Context, items: Any, value: Any, unique: Any = False) -> Any:
         return [value]
     if not isinstance(items, list):
         return wrong_type(context, "PUSH")
-    return items if truth(unique) and value in distinct([*items, value])[: len(items)] else [*items, value]
+    present = truth(unique) and any(values.equal(item, value) for item in items)
+    return items if present else [*items, value]
 
 
 @function("UNSHIFT", 2)

@@ -12,11 +12,14 @@ from typing import Any
 
 from tests.arango.errors import PARSE, ApiError
 
-KEYWORDS = frozenset(
-    "AGGREGATE ALL ALL_SHORTEST_PATHS AND ANY ASC COLLECT DESC DISTINCT FALSE FILTER FOR GRAPH IN INBOUND INSERT"
-    " INTO K_PATHS K_SHORTEST_PATHS LET LIKE LIMIT NONE NOT NULL OR OUTBOUND REMOVE REPLACE RETURN SHORTEST_PATH"
-    " SORT TRUE UPDATE UPSERT WINDOW WITH".split()
-)
+# fmt: off
+KEYWORDS = frozenset((
+    "AGGREGATE", "ALL", "ALL_SHORTEST_PATHS", "AND", "ANY", "ASC", "COLLECT", "DESC", "DISTINCT", "FALSE",
+    "FILTER", "FOR", "GRAPH", "IN", "INBOUND", "INSERT", "INTO", "K_PATHS", "K_SHORTEST_PATHS", "LET",
+    "LIKE", "LIMIT", "NONE", "NOT", "NULL", "OR", "OUTBOUND", "REMOVE", "REPLACE", "RETURN",
+    "SHORTEST_PATH", "SORT", "TRUE", "UPDATE", "UPSERT", "WINDOW", "WITH",
+))
+# fmt: on
 """Reserved: as names they need backticks."""
 
 _OPERATORS = ("&&", "||", "==", "!=", "<=", ">=", "=~", "!~", "..", "::", *"<>=!+-*/%?:()[]{},.")
@@ -59,7 +62,9 @@ def syntax_error(query: str, start: int, what: str) -> ApiError:
     line = query.count("\n", 0, start) + 1
     column = start - (query.rfind("\n", 0, start) + 1) + 1
     near = f"near '{query[start : start + 32]}' " if start < len(query) else ""
-    return ApiError(400, PARSE, f"AQL: syntax error, {what} {near}at position {line}:{column} (while parsing)")
+    return ApiError(
+        400, PARSE, f"AQL: syntax error, {what} {near}at position {line}:{column} (while parsing)"
+    )
 
 
 def tokenize(query: str) -> list[Token]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.arango.aql_context import Context
+from tests.arango.aql_dates import iso_text
 from tests.arango.aql_functions import MANY
 from tests.arango.aql_registry import function, wrong_type
 from tests.arango.aql_values import as_object, truth
@@ -18,7 +19,10 @@ from tests.arango.wire import Document
 @function("HAS", 2)
 def _has(context: Context, value: Any, name: Any) -> Any:
     attributes = as_object(value)
-    return name in attributes if attributes is not None else wrong_type(context, "HAS") or False
+    if attributes is None:
+        wrong_type(context, "HAS")
+        return False
+    return isinstance(name, str) and name in attributes
 
 
 @function("KEEP", 2, MANY)
@@ -132,9 +136,6 @@ def _decode_rev(context: Context, value: Any) -> Any:
     number = decode_revision(value) if isinstance(value, str) else None
     if number is None:
         return wrong_type(context, "DECODE_REV")
-    # `date` is an ISO text, `count` what tells writes of one millisecond apart.
-    from tests.arango.aql_dates import iso_text
-
     return {"date": iso_text(number >> 20), "count": number & 0xFFFFF}
 
 

@@ -6,13 +6,24 @@ Belongs here: the operations and their order. Does not belong here: expressions 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tests.arango import aql_ast as ast
 from tests.arango.aql_expressions import Expressions
 from tests.arango.errors import EMPTY_QUERY, ApiError
 
 
-def parse(query: str) -> tuple[ast.Query, frozenset[str]]:
-    """The query and the names of its bind parameters (of a collection: with one leading `@`).
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A query, the names of its bind parameters (a collection's with one leading `@`), whether it writes."""
+
+    query: ast.Query
+    binds: frozenset[str]
+    writes: bool
+
+
+def parse(query: str) -> Parsed:
+    """Parses a whole query.
 
     Raises:
         ApiError: 1502 for nothing but blanks, 1501 for what is no AQL or not known here.
@@ -20,11 +31,14 @@ def parse(query: str) -> tuple[ast.Query, frozenset[str]]:
     if not query.strip():
         raise ApiError(400, EMPTY_QUERY, "query is empty")
     parser = Parser(query)
-    return parser.whole(), frozenset(parser.binds)
+    tree = parser.whole()
+    return Parsed(tree, frozenset(parser.binds), parser.writes)
 
 
 class Parser(Expressions):
     """Parses one query text."""
+
+    writes = False
 
     def whole(self) -> ast.Query:
         query = self.subquery()
@@ -137,6 +151,7 @@ class Parser(Expressions):
         return tuple(names)
 
     def _write(self, kind: str) -> ast.Write:
+        self.writes = True
         target = self.expression(in_allowed=False)
         change = insert = None
         replaces = False

@@ -323,7 +323,9 @@ class Collection:
     def _editable(self, key: str) -> Document:
         document = self.document(key)
         if document.planted:
-            raise ValueError(f"{self.name}/{key} holds planted bytes: plant new ones, or replace the document")
+            raise ValueError(
+                f"{self.name}/{key} holds planted bytes: plant new ones, or replace the document"
+            )
         return document
 
     def _check_key(self, key: object) -> None:

@@ -7,11 +7,12 @@ begin
     foreach wanted in array array['cdp_owner', 'cdp_pipeline', 'cdp_transform', 'cdp_reader'] loop
         if not exists (select from pg_roles where rolname = wanted) then
             execute format('create role %I %s', wanted, case wanted when 'cdp_owner' then 'nologin' else 'login' end);
+            -- From PostgreSQL 16 on, the creator may administer a role it made, but not act as it.
+            if wanted = 'cdp_owner' then
+                grant cdp_owner to current_user;
+            end if;
         end if;
     end loop;
-    if not pg_has_role(current_user, 'cdp_owner', 'member') then
-        execute format('grant cdp_owner to %I', current_user);
-    end if;
     if not exists (select from pg_extension where extname = 'vector') then
         create extension vector;
     end if;

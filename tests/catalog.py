@@ -1,0 +1,113 @@
+"""What the catalog says about isolation: the lint that holds for every object, however it came to be there.
+
+Belongs here: reading grants, policies and roles, and naming what breaks a rule. Each finding begins with the name
+of its rule. `tests/test_isolation.py` breaks every rule once.
+"""
+
+from __future__ import annotations
+
+from tests.rows import OURS, Conn
+
+ROLES = ("cdp_pipeline", "cdp_transform", "cdp_reader")
+TENANT_PREDICATE = "(tenant_id = ( SELECT ops.current_tenant() AS current_tenant))"
+NO_TENANT_DATA = ("ops.alembic_version",)
+"""Relations without tenant_id: the version of the schema, and nothing else."""
+CONTROL_PLANE = ("ops.tenant", "registry", ["cdp_pipeline"], "(( SELECT ops.current_tenant() AS current_tenant) IS NULL)")
+"""The one policy beside `tenant_isolation`: in a transaction for no tenant, the pipeline sees the registry."""
+
+RELATIONS = f"""
+    select c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name, c.relkind, c.relrowsecurity as rls,
+        c.relforcerowsecurity as forced, c.reloptions, exists (
+            select from pg_attribute as a
+            where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
+        ) as has_tenant
+    from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and {OURS.format(oid='c.oid')}
+"""
+ROUTINES = f"""
+    select p.oid, quote_ident(n.nspname) || '.' || quote_ident(p.proname) as name, p.prokind, p.prosecdef, p.prorettype,
+        p.pronargs - p.pronargdefaults as needed, p.proargtypes::regtype[]::text[] as arguments
+    from pg_proc as p inner join pg_namespace as n on n.oid = p.pronamespace
+    where {OURS.format(oid='p.oid')}
+"""
+
+# rule -> query for the names of what breaks it
+RULES = {
+    "row security is enabled": f"select name from ({RELATIONS}) as r where relkind in ('r', 'p') and has_tenant and not rls",
+    "row security is forced": f"select name from ({RELATIONS}) as r where relkind in ('r', 'p') and has_tenant and not forced",
+    "every table has tenant_id": f"""
+        select name from ({RELATIONS}) as r
+        where relkind in ('r', 'p', 'f') and not has_tenant and name <> all(%(no_tenant_data)s)""",
+    "the policy binds reading and writing": f"""
+        select name from ({RELATIONS}) as r
+        where relkind in ('r', 'p') and has_tenant and not exists (
+            select from pg_policy as p
+            where p.polrelid = r.oid and p.polpermissive and p.polcmd = '*' and p.polroles = '{{0}}'
+                and pg_get_expr(p.polqual, p.polrelid) = %(predicate)s
+                and pg_get_expr(p.polwithcheck, p.polrelid) = %(predicate)s
+        )""",
+    "no other policy widens it": f"""
+        select r.name || ' ' || p.polname
+        from ({RELATIONS}) as r inner join pg_policy as p on p.polrelid = r.oid and p.polpermissive
+        where (coalesce(pg_get_expr(p.polqual, r.oid), '') <> %(predicate)s
+            or coalesce(pg_get_expr(p.polwithcheck, r.oid), '') <> %(predicate)s)
+            and (r.name, p.polname, array(select rolname::text from pg_roles where oid = any(p.polroles)),
+                pg_get_expr(p.polqual, r.oid), pg_get_expr(p.polwithcheck, r.oid)) is distinct from
+                (%(table)s, %(policy)s, %(policy_roles)s::text[], %(policy_predicate)s, %(policy_predicate)s)""",
+    "unique keys begin with tenant_id": f"""
+        select i.indexrelid::regclass::text
+        from ({RELATIONS}) as r inner join pg_index as i on i.indrelid = r.oid and i.indisunique
+        left join pg_attribute as a on a.attrelid = r.oid and a.attnum = i.indkey[0]
+        where r.has_tenant and a.attname is distinct from 'tenant_id'""",
+    "foreign keys hold tenant_id": f"""
+        select k.conname from ({RELATIONS}) as r inner join pg_constraint as k on k.conrelid = r.oid and k.contype = 'f'
+        where not exists (
+            select from pg_attribute as a
+            where a.attrelid = r.oid and a.attnum = any(k.conkey) and a.attname = 'tenant_id'
+        )""",
+    "grants end at select, insert, update, delete": f"""
+        select r.name || ' ' || g.privilege_type
+        from ({RELATIONS}) as r inner join pg_class as c on c.oid = r.oid
+        cross join lateral aclexplode(c.relacl) as g
+        where g.grantee <> c.relowner and (g.privilege_type not in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+            or g.grantee = 0 or r.relkind = 'S')""",
+    "runtime roles are plain": """
+        select rolname from pg_roles where rolname = any(%(roles)s)
+            and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)""",
+    "runtime roles are members of nothing": """
+        select r.rolname || ' ' || other.rolname from pg_roles as r
+        inner join pg_roles as other on other.oid <> r.oid and pg_has_role(r.oid, other.oid, 'member')
+        where r.rolname = any(%(roles)s)""",
+    "runtime roles own nothing": """
+        select pg_describe_object(classid, objid, objsubid) from pg_shdepend
+        inner join pg_roles as r on refobjid = r.oid and rolname = any(%(roles)s)
+        where deptype = 'o' and dbid in (0, (select oid from pg_database where datname = current_database()))""",
+    "runtime roles create nothing": """
+        select r || ' ' || n.nspname from unnest(%(roles)s::text[]) as r, pg_namespace as n
+        where n.nspname !~ '^pg_' and has_schema_privilege(r, n.oid, 'CREATE')
+        union all
+        select r || ' ' || current_database() from unnest(%(roles)s::text[]) as r
+        where has_database_privilege(r, current_database(), 'CREATE')""",
+    "views run as their reader": f"""
+        select name from ({RELATIONS}) as r
+        where relkind = 'v' and not coalesce(reloptions && '{{security_invoker=true,security_invoker=on}}', false)""",
+    "what row security cannot bind is granted to nobody": f"""
+        select r.name || ' ' || role from ({RELATIONS}) as r, unnest(%(roles)s::text[]) as role
+        where relkind in ('m', 'f') and has_table_privilege(role, r.oid, 'SELECT, INSERT, UPDATE, DELETE')""",
+    "routines run as their caller": f"select name from ({ROUTINES}) as f where prosecdef",
+}
+
+
+def lint(conn: Conn) -> list[str]:
+    """All findings, as `rule: object`; `conn` is a superuser's."""
+    table, policy, policy_roles, policy_predicate = CONTROL_PLANE
+    bind = {
+        "roles": list(ROLES),
+        "predicate": TENANT_PREDICATE,
+        "no_tenant_data": list(NO_TENANT_DATA),
+        "table": table,
+        "policy": policy,
+        "policy_roles": policy_roles,
+        "policy_predicate": policy_predicate,
+    }
+    return [f"{rule}: {name}" for rule, query in RULES.items() for (name,) in conn.execute(query, bind)]
