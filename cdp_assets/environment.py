@@ -56,18 +56,25 @@ def migrate_warehouse(settings: Settings) -> None:
     elif settings.warehouse_owner_dsn is not None:
         owner = settings.warehouse_owner_dsn.get_secret_value()
     else:
-        raise WarehouseError("CDP_WAREHOUSE_OWNER_DSN is not set: migrations need a role that may create roles and tables")
+        raise WarehouseError(
+            "CDP_WAREHOUSE_OWNER_DSN is not set: migrations need a role that may create roles and tables"
+        )
     passwords = {
         "cdp_pipeline": settings.pipeline_password,
         "cdp_transform": settings.transform_password,
         "cdp_reader": settings.reader_password,
     }
-    migrate(owner, passwords={role: word.get_secret_value() for role, word in passwords.items() if word is not None})
+    migrate(
+        owner,
+        passwords={role: word.get_secret_value() for role, word in passwords.items() if word is not None},
+    )
 
 
 def _prepared_home(home: Path) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     if not INSTANCE_FILE.is_file():
-        raise WarehouseError(f"{INSTANCE_FILE.name} is not beside the package: set DAGSTER_HOME to a folder that holds it")
+        raise WarehouseError(
+            f"{INSTANCE_FILE.name} is not beside the package: set DAGSTER_HOME to a folder that holds it"
+        )
     shutil.copyfile(INSTANCE_FILE, home / "dagster.yaml")
     return home

@@ -98,7 +98,13 @@ class Notifier:
                 channel.send(alert)
             except (httpx.HTTPError, OSError, smtplib.SMTPException) as error:
                 # the class only: httpx puts the webhook's address, which is a secret, into its messages
-                log.error("%s did not take the alert %r: %s", type(channel).__name__, alert.title, type(error).__name__)
+                log.error(  # noqa: TRY400 - a traceback would show it too
+                    
+                    "%s did not take the alert %r: %s",
+                    type(channel).__name__,
+                    alert.title,
+                    type(error).__name__,
+                )
 
 
 def notifier_of(settings: Settings) -> Notifier:
@@ -111,7 +117,12 @@ def notifier_of(settings: Settings) -> Notifier:
         password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
         channels.append(
             MailChannel(
-                settings.smtp_host, settings.smtp_port, settings.alert_from, recipients, settings.smtp_user, password,
+                settings.smtp_host,
+                settings.smtp_port,
+                settings.alert_from,
+                recipients,
+                settings.smtp_user,
+                password,
                 settings.smtp_starttls,
             )  # fmt: skip
         )

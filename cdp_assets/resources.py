@@ -104,5 +104,3 @@ class NotifierResource(dg.ConfigurableResource[Notifier]):
     def create_resource(self, context: dg.InitResourceContext) -> Notifier:
         """Build it from the settings."""
         return notifier_of(get_settings())
-
-

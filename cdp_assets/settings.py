@@ -20,34 +20,52 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CDP_", env_file=".env", extra="ignore")
 
-    data_dir: Path = Field(Path(".data"), description="Folder of the embedded server, the demo world and logs")
+    data_dir: Path = Field(
+        Path(".data"), description="Folder of the embedded server, the demo world and logs"
+    )
     warehouse_dsn: SecretStr | None = Field(
         None, description="Warehouse as role cdp_pipeline; unset = the embedded server in data_dir"
     )
     warehouse_owner_dsn: SecretStr | None = Field(
         None, description="Warehouse as a role that may migrate; only `cdp migrate` and `cdp pipeline` use it"
     )
-    pipeline_password: SecretStr | None = Field(None, description="Password that `cdp migrate` gives cdp_pipeline")
-    transform_password: SecretStr | None = Field(None, description="Password that `cdp migrate` gives cdp_transform")
-    reader_password: SecretStr | None = Field(None, description="Password that `cdp migrate` gives cdp_reader")
-    statement_timeout_s: int = Field(900, gt=0, description="Seconds before the warehouse cancels a statement")
+    pipeline_password: SecretStr | None = Field(
+        None, description="Password that `cdp migrate` gives cdp_pipeline"
+    )
+    transform_password: SecretStr | None = Field(
+        None, description="Password that `cdp migrate` gives cdp_transform"
+    )
+    reader_password: SecretStr | None = Field(
+        None, description="Password that `cdp migrate` gives cdp_reader"
+    )
+    statement_timeout_s: int = Field(
+        900, gt=0, description="Seconds before the warehouse cancels a statement"
+    )
     pool_size: int = Field(4, gt=0, description="Connections that one process keeps to the warehouse")
 
-    arango_timeout_s: float = Field(60.0, gt=0, description="Seconds without an answer before a read is repeated")
+    arango_timeout_s: float = Field(
+        60.0, gt=0, description="Seconds without an answer before a read is repeated"
+    )
     arango_page_size: int = Field(2000, gt=0, description="Documents per page read from a source")
 
-    window_overlap_s: int = Field(900, ge=0, description="Seconds that a window reaches back behind its watermark")
+    window_overlap_s: int = Field(
+        900, ge=0, description="Seconds that a window reaches back behind its watermark"
+    )
     max_delete_share: float = Field(
         0.2, gt=0, le=1, description="Share of a collection above which vanished keys are not tombstoned"
     )
-    quarantine_share: float = Field(0.05, gt=0, le=1, description="Share of rejects above which the check fails")
+    quarantine_share: float = Field(
+        0.05, gt=0, le=1, description="Share of rejects above which the check fails"
+    )
 
     slack_webhook_url: SecretStr | None = Field(None, description="Incoming webhook for run alerts")
     smtp_host: str = Field("", description="Mail server for run alerts; blank = no mail")
     smtp_port: int = 587
     smtp_user: str = ""
     smtp_password: SecretStr | None = None
-    smtp_starttls: bool = Field(True, description="Upgrade to TLS; turn off only for a relay on the same host")
+    smtp_starttls: bool = Field(
+        True, description="Upgrade to TLS; turn off only for a relay on the same host"
+    )
     alert_from: str = "cdp-assets@localhost"
     alert_to: str = Field("", description="Comma-separated recipients of run alerts")
 

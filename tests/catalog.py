@@ -12,7 +12,8 @@ ROLES = ("cdp_pipeline", "cdp_transform", "cdp_reader")
 TENANT_PREDICATE = "(tenant_id = ( SELECT ops.current_tenant() AS current_tenant))"
 NO_TENANT_DATA = ("ops.alembic_version",)
 """Relations without tenant_id: the version of the schema, and nothing else."""
-CONTROL_PLANE = ("ops.tenant", "registry", ["cdp_pipeline"], "(( SELECT ops.current_tenant() AS current_tenant) IS NULL)")
+NO_TENANT_PREDICATE = "(( SELECT ops.current_tenant() AS current_tenant) IS NULL)"
+CONTROL_PLANE = ("ops.tenant", "registry", ["cdp_pipeline"], NO_TENANT_PREDICATE)
 """The one policy beside `tenant_isolation`: in a transaction for no tenant, the pipeline sees the registry."""
 
 RELATIONS = f"""
@@ -33,8 +34,10 @@ ROUTINES = f"""
 
 # rule -> query for the names of what breaks it
 RULES = {
-    "row security is enabled": f"select name from ({RELATIONS}) as r where relkind in ('r', 'p') and has_tenant and not rls",
-    "row security is forced": f"select name from ({RELATIONS}) as r where relkind in ('r', 'p') and has_tenant and not forced",
+    "row security is enabled": f"""
+        select name from ({RELATIONS}) as r where relkind in ('r', 'p') and has_tenant and not rls""",
+    "row security is forced": f"""
+        select name from ({RELATIONS}) as r where relkind in ('r', 'p') and has_tenant and not forced""",
     "every table has tenant_id": f"""
         select name from ({RELATIONS}) as r
         where relkind in ('r', 'p', 'f') and not has_tenant and name <> all(%(no_tenant_data)s)""",

@@ -91,8 +91,9 @@ LEAKS = {
     "table without tenant": "create table cdp.t as select 'x' as secret; grant select on cdp.t to cdp_pipeline",
     "sequence": "create sequence cdp.s; grant all on cdp.s to cdp_pipeline",
     "truncate": "grant truncate on cdp.segment to cdp_pipeline",
-    "no write check": "drop policy tenant_isolation on cdp.consent; create policy tenant_isolation on cdp.consent "
-    "using (tenant_id = (select ops.current_tenant())) with check (true)",
+    "no check on writing": "alter policy tenant_isolation on cdp.consent with check (true)",
+    "open to deletes": "create policy more on cdp.consent for delete using (true)",
+    "open to updates": "create policy more on cdp.consent for update using (true)",
 }
 
 

@@ -22,7 +22,7 @@ from cdp_assets.cli.terminal import fail
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="cdp_assets")
 def cdp() -> None:
-    """Keep a customer-360 warehouse (PostgreSQL + pgvector) in step with LEO CDP, tenant by tenant.
+    r"""Keep a customer-360 warehouse (PostgreSQL + pgvector) in step with LEO CDP, tenant by tenant.
 
     \b
     First steps:

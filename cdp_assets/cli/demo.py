@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from cdp_assets.demo import WorldSummary
 
 FOLDER = click.option(
-    "--folder", type=click.Path(file_okay=False, path_type=Path), help="Folder of the world; <data dir>/demo when left out."
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the world; <data dir>/demo when left out.",
 )
 
 
@@ -54,7 +56,13 @@ def show(summary: WorldSummary) -> None:
     table(
         f"demo world in {summary.folder}: size {summary.size}, seed {summary.seed}, day {summary.step}",
         ("tenant", "collection", "documents"),
-        [(tenant, name, count) for tenant, counts in summary.documents.items() for name, count in counts.items()],
+        [
+            (tenant, name, count)
+            for tenant, counts in summary.documents.items()
+            for name, count in counts.items()
+        ],
         numeric=("documents",),
     )
-    out.print(f"{summary.defects} planted defects, {summary.changes} documents written or removed by the last step")
+    out.print(
+        f"{summary.defects} planted defects, {summary.changes} documents written or removed by the last step"
+    )

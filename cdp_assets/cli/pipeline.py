@@ -49,11 +49,21 @@ class Line:
 
 
 @click.command()
-@click.option("--source", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Folder of a LEO dump of your own, loaded as a tenant of its own; the demo world when left out.")
-@click.option("--tenant", "tenant_id", help="Id for --source's tenant; made from the folder's name when left out.")
-@click.option("--size", type=click.Choice(["tiny", "small", "medium"]), default="small", show_default=True,
-              help="Size of the demo world when it is generated.")
+@click.option(
+    "--source",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of a LEO dump of your own, loaded as a tenant of its own; the demo world when left out.",
+)
+@click.option(
+    "--tenant", "tenant_id", help="Id for --source's tenant; made from the folder's name when left out."
+)
+@click.option(
+    "--size",
+    type=click.Choice(["tiny", "small", "medium"]),
+    default="small",
+    show_default=True,
+    help="Size of the demo world when it is generated.",
+)
 def pipeline(source: Path | None, tenant_id: str | None, size: str) -> None:
     """Build everything and print what was built.
 
@@ -76,7 +86,9 @@ def pipeline(source: Path | None, tenant_id: str | None, size: str) -> None:
 
 
 def _own_tenant(folder: Path, tenant_id: str | None) -> Tenant:
-    name = tenant_id or re.sub(r"[^a-z0-9_-]+", "-", folder.absolute().name.lower()).strip("-_")[:63] or "dump"
+    name = (
+        tenant_id or re.sub(r"[^a-z0-9_-]+", "-", folder.absolute().name.lower()).strip("-_")[:63] or "dump"
+    )
     with open_warehouse() as warehouse:
         tenant = Tenant(name, name, "active", "dump", {"folder": str(folder.absolute())}, {})
         registry.put_tenant(warehouse, tenant, replace=True)
@@ -97,7 +109,9 @@ def _demo_tenants(size: str) -> list[Tenant]:
         for tenant_id, options in DEMO_OPTIONS.items():
             # the world has a clock of its own: metrics are computed as of its last day, not of today
             fixed = {**options, "as_of": end_of_step(step).isoformat()}
-            tenant = Tenant(tenant_id, f"Demo {tenant_id}", "active", "dump", {"folder": str(folder / tenant_id)}, fixed)
+            tenant = Tenant(
+                tenant_id, f"Demo {tenant_id}", "active", "dump", {"folder": str(folder / tenant_id)}, fixed
+            )
             registry.put_tenant(warehouse, tenant, replace=True)
             found.append(tenant)
     return found
@@ -111,7 +125,9 @@ def _materialize(settings: Settings, chosen: list[Tenant]) -> dict[str, list[Lin
     from cdp_assets.partitions import TENANT_DIMENSION
     from cdp_assets.policies import TENANT_TAG
 
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)  # its event log is in the UI; here it would bury the table
+    logging.getLogger("dagster").setLevel(
+        logging.CRITICAL
+    )  # its event log is in the UI; here it would bury the table
     job = build_definitions().resolve_job_def("leo_cdp_sweep")
     order = [asset.key.path[-1] for asset in landing_assets if isinstance(asset, dg.AssetsDefinition)]
     lines: dict[str, list[Line]] = {}

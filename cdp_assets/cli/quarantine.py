@@ -35,7 +35,9 @@ def list_(tenant_id: str | None, collection: str | None, limit: int) -> None:
     "landed" entries are in their table with the named fields null; the others were rejected whole.
     """
     with open_warehouse() as warehouse:
-        chosen = [registry.get_tenant(warehouse, tenant_id)] if tenant_id else registry.list_tenants(warehouse)
+        chosen = (
+            [registry.get_tenant(warehouse, tenant_id)] if tenant_id else registry.list_tenants(warehouse)
+        )
         for tenant in chosen:
             with warehouse.tenant(tenant.tenant_id) as conn:
                 entries = store.open_entries(conn, tenant.tenant_id, collection=collection, limit=limit)
@@ -58,7 +60,9 @@ def show(tenant_id: str, key: str) -> None:
     with open_warehouse() as warehouse, warehouse.tenant(tenant_id) as conn:
         entries = store.open_entries(conn, tenant_id, key=key)
     if not entries:
-        raise TenantError(f"tenant {tenant_id!r} has no open entry {key!r}; `cdp quarantine list` shows what there is")
+        raise TenantError(
+            f"tenant {tenant_id!r} has no open entry {key!r}; `cdp quarantine list` shows what there is"
+        )
     for entry in entries:
         out.print(f"[bold]{entry.collection}/{entry.key}[/bold]  {entry.rev}")
         out.print(entry.reason, markup=False)

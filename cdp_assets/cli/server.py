@@ -41,7 +41,7 @@ def down() -> None:
 
 @click.command()
 def env() -> None:
-    """Print the environment for Dagster's own commands.
+    r"""Print the environment for Dagster's own commands.
 
     \b
     eval "$(cdp env)"
@@ -68,5 +68,16 @@ def dev(port: int, host: str) -> None:
         migrate_warehouse(settings)
     environment = {**os.environ, **dagster_environment(settings)}
     out.print(f"Dagster UI: http://{host}:{port}")
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "cdp_assets", "--port", str(port), "--host", host]
-    os.execve(sys.executable, command, environment)
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-m",
+        "cdp_assets",
+        "--port",
+        str(port),
+        "--host",
+        host,
+    ]
+    os.execve(sys.executable, command, environment)  # noqa: S606 - a fixed command, no shell wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from psycopg import sql
 
 from cdp_assets.cli.tenants import TENANT
 from cdp_assets.cli.terminal import ago, table
@@ -20,7 +21,9 @@ def status(tenant_id: str | None) -> None:
     lag is the time since a sweep or window last succeeded; the watermark is the newest source time that was read.
     """
     with open_warehouse() as warehouse:
-        chosen = [registry.get_tenant(warehouse, tenant_id)] if tenant_id else registry.list_tenants(warehouse)
+        chosen = (
+            [registry.get_tenant(warehouse, tenant_id)] if tenant_id else registry.list_tenants(warehouse)
+        )
         for tenant in chosen:
             table(
                 f"{tenant.tenant_id} ({tenant.status})",
@@ -34,7 +37,7 @@ def status(tenant_id: str | None) -> None:
 
 
 def _rows(warehouse: Warehouse, tenant_id: str) -> list[tuple[object, ...]]:
-    rows = []
+    rows: list[tuple[object, ...]] = []
     with warehouse.tenant(tenant_id) as conn:
         state = {
             row[0]: row[1:]
@@ -53,12 +56,16 @@ def _rows(warehouse: Warehouse, tenant_id: str) -> list[tuple[object, ...]]:
         )
         for collection, contract in CONTRACTS.items():
             count = conn.execute(
-                "select count(*) filter (where deleted_at is null), count(*) filter (where deleted_at is not null) "
-                f"from cdp.{contract.table} where tenant_id = %s",  # noqa: S608 - a table of our own contracts
+                sql.SQL(
+                    "select count(*) filter (where deleted_at is null), count(*) filter (where deleted_at is not null) "
+                    "from {} where tenant_id = %s"
+                ).format(contract.target.relation),
                 (tenant_id,),
-            ).fetchone()  # type: ignore[call-overload]
+            ).fetchone()
             live, dead = count if count else (0, 0)
-            sweep_at, window_at, watermark, last, withheld = state.get(collection, (None, None, None, None, 0))
+            sweep_at, window_at, watermark, last, withheld = state.get(
+                collection, (None, None, None, None, 0)
+            )
             rows.append((collection, f"cdp.{contract.table}", ago(sweep_at), ago(window_at), watermark, ago(last), live,
                          dead, rejected.get(collection, 0), withheld))  # fmt: skip
     return rows

@@ -17,7 +17,7 @@ from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.tenants import Tenant
 
 
-class TenantId(click.ParamType):
+class TenantId(click.ParamType):  # type: ignore[type-arg]
     """A tenant id on the command line."""
 
     name = "tenant"
@@ -41,15 +41,32 @@ def tenants() -> None:
 @tenants.command()
 @click.argument("tenant_id", type=TENANT)
 @click.option("--name", help="Name for people; the id when left out.")
-@click.option("--dump", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of arangodump or arangoexport.")
-@click.option("--arango", "hosts", multiple=True, metavar="URL", help="ArangoDB coordinator; repeat for several.")
+@click.option(
+    "--dump",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of arangodump or arangoexport.",
+)
+@click.option(
+    "--arango", "hosts", multiple=True, metavar="URL", help="ArangoDB coordinator; repeat for several."
+)
 @click.option("--database", help="Database that holds this tenant's LEO CDP.")
 @click.option("--username", help="ArangoDB user with read access.")
-@click.option("--password-secret", metavar="NAME", help="Name of the variable (or file in CDP_SECRETS_DIR) with its password.")
+@click.option(
+    "--password-secret",
+    metavar="NAME",
+    help="Name of the variable (or file in CDP_SECRETS_DIR) with its password.",
+)
 @click.option("--auth", type=click.Choice(["basic", "jwt"]), default="basic", show_default=True)
-@click.option("--ca", type=click.Path(exists=True, dir_okay=False), help="CA file, for a certificate of your own.")
-@click.option("--option", "options", multiple=True, metavar="NAME=VALUE",
-              help="Option of the tenant, for example default_currency=VND or segments=[\"key\"]; repeat for several.")
+@click.option(
+    "--ca", type=click.Path(exists=True, dir_okay=False), help="CA file, for a certificate of your own."
+)
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help='Option of the tenant, for example default_currency=VND or segments=["key"]; repeat for several.',
+)
 @click.option("--replace", is_flag=True, help="Change the registration if there is one.")
 def add(
     tenant_id: str, name: str | None, dump: Path | None, hosts: tuple[str, ...], database: str | None,
@@ -83,7 +100,9 @@ def register(tenant: Tenant, *, replace: bool) -> None:
     """Write the registration and the Dagster partition."""
     with open_warehouse() as warehouse:
         registry.put_tenant(warehouse, tenant, replace=replace)
-    _with_partitions(lambda instance, dimension: instance.add_dynamic_partitions(dimension, [tenant.tenant_id]))
+    _with_partitions(
+        lambda instance, dimension: instance.add_dynamic_partitions(dimension, [tenant.tenant_id])
+    )
 
 
 @tenants.command("list")

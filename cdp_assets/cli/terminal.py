@@ -20,7 +20,9 @@ def fail(message: str) -> None:
     err.print(Panel(message, title="cdp", title_align="left", border_style="red", expand=False), markup=False)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numeric: Sequence[str] = ()) -> None:
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numeric: Sequence[str] = ()
+) -> None:
     """Print a table; `numeric` columns are set flush right."""
     grid = Table(title=title or None, title_justify="left", title_style="bold")
     for column in columns:

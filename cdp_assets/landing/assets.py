@@ -5,8 +5,7 @@ module only calls it, records the run and shows the result. Annotations are not 
 one is chosen per asset.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -18,7 +17,7 @@ from cdp_assets import policies
 from cdp_assets.landing import derived
 from cdp_assets.landing.contract import Contract, TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
-from cdp_assets.landing.preview import preview
+from cdp_assets.landing.report import fill_summary, sync_metadata, table_report
 from cdp_assets.landing.sync import CollectionSync, SyncOptions, SyncResult
 from cdp_assets.partitions import tenants
 from cdp_assets.resources import Sources
@@ -34,7 +33,7 @@ from cdp_assets.sources.model import (
 )
 from cdp_assets.warehouse.connection import Connection, TenantSession, Warehouse, WarehouseError
 from cdp_assets.warehouse.ledger import Busy
-from cdp_assets.warehouse.registry import Summary, Trigger, record_run
+from cdp_assets.warehouse.registry import Trigger, record_run
 from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant
 
 GROUP = "landing"
@@ -53,9 +52,12 @@ class SyncMode(Enum):
 class SyncConfig(dg.Config):
     """How one collection is synced."""
 
-    mode: SyncMode = Field(SyncMode.SWEEP, description="SWEEP finds every change and delete; WINDOW only new times")
+    mode: SyncMode = Field(
+        SyncMode.SWEEP, description="SWEEP finds every change and delete; WINDOW only new times"
+    )
     allow_mass_delete: bool = Field(
-        False, description="Tombstone vanished keys whatever their share: after a person has checked the source"
+        False,
+        description="Tombstone vanished keys whatever their share: after a person has checked the source",
     )
 
 
@@ -84,7 +86,12 @@ def _source_spec(collection: str) -> dg.AssetSpec:
 
 
 def _landing_asset(
-    collection: str, description: str, *, shows: Sequence[str], deps: Sequence[str] = (), by_segment: bool = False
+    collection: str,
+    description: str,
+    *,
+    shows: Sequence[str],
+    deps: Sequence[str] = (),
+    by_segment: bool = False,
 ) -> dg.AssetsDefinition:
     contract = CONTRACTS[collection]
     config_type = SegmentSyncConfig if by_segment else SyncConfig
@@ -145,16 +152,21 @@ def _land(
                 result = SyncResult(contract.collection, config.mode.value, note=f"skipped: {busy}")
                 summary.status = "skipped"
             if result.note:
-                context.log.info(f"{contract.collection}: {result.note}")
-            _summarise(summary, result)
+                context.log.info("%s: %s", contract.collection, result.note)
+            fill_summary(summary, result)
             with session.transaction() as conn:
-                metadata = {**_sync_metadata(result, source.name), **_table_metadata(conn, tenant_id, contract, shows)}
+                metadata = {
+                    **sync_metadata(result, source.name),
+                    **_table_metadata(conn, tenant_id, contract.table, shows, has_tombstones=True),
+                }
         return dg.MaterializeResult(metadata=metadata)
     except PERMANENT as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
 
 
-def _recorded(context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, as_of: datetime | None = None) -> Any:
+def _recorded(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, as_of: datetime | None = None
+) -> Any:
     return record_run(
         warehouse,
         context.partition_key,
@@ -183,60 +195,17 @@ def _sync_options(tenant: Tenant, config: SyncConfig) -> SyncOptions:
     )
 
 
-def _summarise(summary: Summary, result: SyncResult) -> None:
-    written = result.written
-    summary.rows_in, summary.rows_out, summary.rows_rejected = written.read, written.rows, written.rejected
-    summary.metrics = {**asdict(written), "mode": result.mode, "withheld": result.withheld, "note": result.note}
-    if summary.status == "success" and written.rejected:
-        summary.status = "quarantined"
-    if summary.status == "success" and result.mode == "segment" and result.note:
-        summary.status = "skipped"
-
-
-def _sync_metadata(result: SyncResult, source: str) -> dict[str, Any]:
-    written = result.written
+def _table_metadata(conn: Connection, tenant_id: str, table: str, shows: Sequence[str], *, has_tombstones: bool) -> Any:
+    report = table_report(conn, tenant_id, table, shows=shows, has_tombstones=has_tombstones)
     return {
-        "mode": result.mode,
-        "source": source,
-        "note": result.note or "-",
-        "source_documents": result.source_documents if result.source_documents is not None else written.read,
-        "documents_read": written.read,
-        "rows_added": written.added,
-        "rows_changed": written.changed,
-        "rows_unchanged": written.unchanged,
-        "rows_tombstoned": written.tombstoned,
-        "rows_reassigned": written.resolved,
-        "rows_written": written.rows,
-        "documents_quarantined": written.rejected,
-        "fields_nulled": written.nulled,
-        "quarantine_recovered": written.recovered,
-        "deletes_withheld": result.withheld,
-        "seconds": round(result.seconds, 3),
-        "documents_per_second": round(written.read / result.seconds) if result.seconds else 0,
-    }
-
-
-def _table_metadata(
-    conn: Connection, tenant_id: str, contract: Contract | str, shows: Sequence[str]
-) -> dict[str, Any]:
-    table = contract if isinstance(contract, str) else contract.table
-    live = " and deleted_at is null" if not isinstance(contract, str) else ""
-    count = conn.execute(f"select count(*) from cdp.{table} where tenant_id = %s{live}", (tenant_id,)).fetchone()  # type: ignore[call-overload]
-    columns = conn.execute(
-        "select a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull "
-        "from pg_attribute as a where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped "
-        "order by a.attnum",
-        (f"cdp.{table}",),
-    ).fetchall()
-    return {
-        "dagster/row_count": count[0] if count else 0,
+        "dagster/row_count": report.rows,
         "dagster/column_schema": dg.TableSchema(
             [
-                dg.TableColumn(name, type_, constraints=dg.TableColumnConstraints(nullable=not required))
-                for name, type_, required in columns
+                dg.TableColumn(name, type_, constraints=dg.TableColumnConstraints(nullable=nullable))
+                for name, type_, nullable in report.columns
             ]
         ),
-        "preview": dg.MetadataValue.md(preview(conn, tenant_id, table, shows)),
+        "preview": dg.MetadataValue.md(report.preview),
     }
 
 
@@ -291,100 +260,90 @@ feedback = _landing_asset(
 )
 
 
-def _derived_result(
-    context: dg.AssetExecutionContext,
-    warehouse: Warehouse,
+def _derived_asset(
     table: str,
+    description: str,
+    *,
     shows: Sequence[str],
-    work: Any,
-    as_of: datetime | None = None,
-) -> dg.MaterializeResult[None]:
-    tenant_id = context.partition_key
+    deps: Sequence[str],
+    refresh: Callable[[TenantSession, datetime | None], derived.Derived],
+    has_as_of: bool = False,
+) -> dg.AssetsDefinition:
+    config_type = MetricsConfig if has_as_of else dg.Config
+
+    @dg.asset(
+        key=["cdp", table],
+        description=description,
+        partitions_def=tenants,
+        deps=[["cdp", upstream] for upstream in deps],
+        group_name=GROUP,
+        kinds={"postgres", "sql"},
+        owners=policies.OWNERS,
+        tags={"cdp/stage": GROUP},
+        retry_policy=policies.RETRY,
+        freshness_policy=policies.LANDING_FRESHNESS,
+        metadata={"dagster/table_name": f"cdp.{table}"},
+    )
+    def derive(
+        context: dg.AssetExecutionContext,
+        config: config_type,  # type: ignore[valid-type]
+        warehouse: dg.ResourceParam[Warehouse],
+    ) -> dg.MaterializeResult[None]:
+        tenant_id = context.partition_key
+        try:
+            tenant = active_tenant(warehouse, tenant_id)
+            as_of = _as_of(config, tenant)
+            with _recorded(context, warehouse, table, as_of) as summary, warehouse.session(tenant_id) as session:
+                done = refresh(session, as_of)
+                summary.rows_out = done.written + done.removed
+                summary.metrics = {"written": done.written, "removed": done.removed}
+                with session.transaction() as conn:
+                    metadata = _table_metadata(conn, tenant_id, table, shows, has_tombstones=False)
+        except PERMANENT as error:
+            raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
+        counts = {"rows_written": done.written + done.removed, "rows_removed": done.removed}
+        return dg.MaterializeResult(metadata={**counts, **metadata})
+
+    return derive
+
+
+def _as_of(config: dg.Config, tenant: Tenant) -> datetime | None:
+    given = getattr(config, "as_of", None) or tenant.options.get("as_of")
+    if not given:
+        return None
     try:
-        active_tenant(warehouse, tenant_id)
-        with _recorded(context, warehouse, table, as_of) as summary, warehouse.session(tenant_id) as session:
-            done: derived.Derived = work(session)
-            summary.rows_out = done.written + done.removed
-            summary.metrics = {"written": done.written, "removed": done.removed}
-            with session.transaction() as conn:
-                metadata = _table_metadata(conn, tenant_id, table, shows)
-        return dg.MaterializeResult(
-            metadata={"rows_written": done.written + done.removed, "rows_removed": done.removed, **metadata}
-        )
-    except PERMANENT as error:
-        raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
+        return datetime.fromisoformat(given).astimezone(UTC)
+    except ValueError as error:
+        raise TenantError(f"as_of {given!r} is not an ISO-8601 time; write it like 2026-06-30T00:00:00+00:00") from error
 
 
-def _derived_args(table: str, description: str, deps: Sequence[str]) -> dict[str, Any]:
-    return {
-        "key": ["cdp", table],
-        "description": description,
-        "partitions_def": tenants,
-        "deps": [["cdp", upstream] for upstream in deps],
-        "group_name": GROUP,
-        "kinds": {"postgres", "sql"},
-        "owners": policies.OWNERS,
-        "tags": {"cdp/stage": GROUP},
-        "retry_policy": policies.RETRY,
-        "freshness_policy": policies.LANDING_FRESHNESS,
-        "metadata": {"dagster/table_name": f"cdp.{table}"},
-    }
-
-
-@dg.asset(
-    **_derived_args(
-        "profile_segment",
-        "One row per stay of an active profile in a segment, with the times at which it was seen to join and leave.",
-        ("customer_profile", "segment"),
-    )
+profile_segment = _derived_asset(
+    "profile_segment",
+    "One row per stay of an active profile in a segment, with the times at which it was seen to join and leave.",
+    shows=("cdp_profile_id", "segment_id", "joined_at", "left_at"),
+    deps=("customer_profile", "segment"),
+    refresh=lambda session, _: derived.refresh_profile_segment(session),
 )
-def profile_segment(
-    context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
-) -> dg.MaterializeResult[None]:
-    """Stays begin and end as profiles' `inSegments` change."""
-    shows = ("cdp_profile_id", "segment_id", "joined_at", "left_at")
-    return _derived_result(context, warehouse, "profile_segment", shows, derived.refresh_profile_segment)
 
-
-@dg.asset(
-    **_derived_args(
-        "consent",
-        "One row per active profile and channel. A refusal by the profile, or by any profile merged into it, denies; "
-        "only an explicit agreement allows; unset does not.",
-        ("customer_profile",),
-    )
+consent = _derived_asset(
+    "consent",
+    "One row per active profile and channel. A refusal by the profile, or by any profile merged into it, denies; "
+    "only an explicit agreement allows; unset does not.",
+    shows=("cdp_profile_id", "channel", "decision", "is_allowed", "changed_at"),
+    deps=("customer_profile",),
+    refresh=lambda session, _: derived.refresh_consent(session),
 )
-def consent(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
-    """Consent from `receive*`, most restrictive over a merge."""
-    shows = ("cdp_profile_id", "channel", "decision", "is_allowed", "changed_at")
-    return _derived_result(context, warehouse, "consent", shows, derived.refresh_consent)
 
-
-@dg.asset(
-    **_derived_args(
-        "customer_metrics",
-        "One row per active profile: recency, frequency, money, estimated lifetime value, experience score and segment "
-        "(formulas in `cdp.refresh_customer_metrics`).",
-        ("customer_profile", "transactional_context"),
-    )
+customer_metrics = _derived_asset(
+    "customer_metrics",
+    "One row per active profile: recency, frequency, money, estimated lifetime value, experience score and segment "
+    "(formulas in `cdp.refresh_customer_metrics`), as of now or of the time that the run or the tenant fixes.",
+    shows=("cdp_profile_id", "segment", "orders", "freq_90d", "avg_order_value", "clv_est", "currency",
+           "experience_score", "last_purchase"),
+    deps=("customer_profile", "transactional_context"),
+    refresh=derived.refresh_customer_metrics,
+    has_as_of=True,
 )
-def customer_metrics(
-    context: dg.AssetExecutionContext, config: MetricsConfig, warehouse: dg.ResourceParam[Warehouse]
-) -> dg.MaterializeResult[None]:
-    """Metrics as of now, or of the time that the run or the tenant fixes."""
-    try:
-        tenant = active_tenant(warehouse, context.partition_key)
-    except PERMANENT as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
-    given = config.as_of or tenant.options.get("as_of")
-    as_of = datetime.fromisoformat(given).astimezone(UTC) if given else None
-    shows = ("cdp_profile_id", "segment", "orders", "freq_90d", "avg_order_value", "clv_est", "currency",
-             "experience_score", "last_purchase")  # fmt: skip
-
-    def work(session: TenantSession) -> derived.Derived:
-        return derived.refresh_customer_metrics(session, as_of)
-
-    return _derived_result(context, warehouse, "customer_metrics", shows, work, as_of)
 
 
 assets = [

@@ -90,12 +90,16 @@ def prepare(contract: Contract, options: TenantOptions, page: Page) -> Batch:
             rules = broken[row.key]
             fields = tuple(rule.partition("|")[0] for rule in rules)
             reason = _explained(rules, mapped.values)
-            batch.rejects.append(Reject(row.key, row.rev, reason, fields, landed=False, document=redacted(row.raw)))
+            batch.rejects.append(
+                Reject(row.key, row.rev, reason, fields, landed=False, document=redacted(row.raw))
+            )
             continue
         batch.rows.append(row)
         if mapped.nulled:
             reason, fields = "; ".join(mapped.nulled.values()), tuple(mapped.nulled)
-            batch.rejects.append(Reject(row.key, row.rev, reason, fields, landed=True, document=redacted(row.raw)))
+            batch.rejects.append(
+                Reject(row.key, row.rev, reason, fields, landed=True, document=redacted(row.raw))
+            )
         if document.time is not None and (batch.newest is None or document.time > batch.newest):
             batch.newest = document.time
     return batch
@@ -103,7 +107,9 @@ def prepare(contract: Contract, options: TenantOptions, page: Page) -> Batch:
 
 def refused(row: Row, reason: str) -> Reject:
     """A row that keeps the contract but that PostgreSQL does not take."""
-    return Reject(row.key, row.rev, f"PostgreSQL refuses it: {reason}", (), landed=False, document=redacted(row.raw))
+    return Reject(
+        row.key, row.rev, f"PostgreSQL refuses it: {reason}", (), landed=False, document=redacted(row.raw)
+    )
 
 
 def duplicate(row: Row) -> Reject:
@@ -124,7 +130,9 @@ def _read(contract: Contract, options: TenantOptions, raw: bytes) -> _Read:
     key, rev = identity(document, contract.collection)
     mapped = contract.map(document, options)
     stored = canonical(document, drop=contract.drop, ordered=contract.ordered)
-    digest = content_hash(stored, tuple(str(document.get(name)) for name in contract.hashed_fields), contract.version)
+    digest = content_hash(
+        stored, tuple(str(document.get(name)) for name in contract.hashed_fields), contract.version
+    )
     row = Row(key, rev or fingerprint(raw), digest, (*mapped.values.values(), stored, digest), raw)
     return _Read(row, mapped, instant(document, contract.window_field))
 

@@ -57,7 +57,9 @@ ORDER_STATUS = {
 _ORDER_STATUS = {word: status for status, words in ORDER_STATUS.items() for word in words}
 
 
-def code(document: Document, field: str, mapping: Mapping[int, str | int | None], *, default: int) -> str | int | None:
+def code(
+    document: Document, field: str, mapping: Mapping[int, str | int | None], *, default: int
+) -> str | int | None:
     """The meaning of a code; a missing attribute counts as `default`.
 
     Raises:
@@ -68,7 +70,8 @@ def code(document: Document, field: str, mapping: Mapping[int, str | int | None]
         return mapping[value]
     except KeyError:
         raise FieldError(
-            field, f"unknown code {shown(value)} (known: {', '.join(map(str, sorted(mapping)))}); extend landing/codes.py"
+            field,
+            f"unknown code {shown(value)} (known: {', '.join(map(str, sorted(mapping)))}); extend landing/codes.py",
         ) from None
 
 

@@ -29,7 +29,9 @@ class TenantOptions:
     def of(cls, options: Mapping[str, Any]) -> TenantOptions:
         """The options of `ops.tenant.options` that matter here."""
         return cls(
-            default_currency=options.get("default_currency", cls.__dataclass_fields__["default_currency"].default),
+            default_currency=options.get(
+                "default_currency", cls.__dataclass_fields__["default_currency"].default
+            ),
             default_region=options.get("default_region", cls.__dataclass_fields__["default_region"].default),
         )
 
@@ -141,4 +143,6 @@ def words_column() -> dy.List:
 
 def code_column(mapping: Mapping[int, str | None], *, nullable: bool = False) -> dy.Enum:
     """The meanings of a code."""
-    return dy.Enum(sorted({meaning for meaning in mapping.values() if meaning is not None}), nullable=nullable)
+    return dy.Enum(
+        sorted({meaning for meaning in mapping.values() if meaning is not None}), nullable=nullable
+    )

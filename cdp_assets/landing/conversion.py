@@ -6,7 +6,14 @@ from decimal import Decimal
 
 import dataframely as dy
 
-from cdp_assets.landing.contract import Contract, Mapped, TenantOptions, amount_column, key_column, time_column
+from cdp_assets.landing.contract import (
+    Contract,
+    Mapped,
+    TenantOptions,
+    amount_column,
+    key_column,
+    time_column,
+)
 from cdp_assets.landing.values import (
     Document,
     currency,

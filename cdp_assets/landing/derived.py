@@ -41,6 +41,6 @@ def refresh_customer_metrics(session: TenantSession, as_of: datetime | None) -> 
 
 def _call(session: TenantSession, statement: str, *parameters: object) -> Derived:
     with session.transaction() as conn:
-        row = conn.execute(statement, parameters).fetchone()  # type: ignore[call-overload]
+        row = conn.execute(statement, parameters).fetchone()
     assert row is not None
     return Derived(written=int(row[0]), removed=int(row[1]))

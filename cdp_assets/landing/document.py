@@ -58,7 +58,9 @@ def decode(raw: bytes) -> dict[str, Any]:
             cannot hold (NUL, half a surrogate pair).
     """
     if len(raw) > MAX_BYTES:
-        raise Unreadable(f"the document is {len(raw) / 2**20:.0f} MiB, at most {MAX_BYTES // 2**20} MiB are kept")
+        raise Unreadable(
+            f"the document is {len(raw) / 2**20:.0f} MiB, at most {MAX_BYTES // 2**20} MiB are kept"
+        )
     try:
         document = _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

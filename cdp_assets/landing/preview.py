@@ -39,8 +39,10 @@ def masked(value: Any) -> str:
 
 def preview(connection: Connection, tenant_id: str, table: str, columns: Sequence[str]) -> str:
     """The newest rows of `cdp.<table>` as a Markdown table of the given columns."""
-    order = sql.SQL("changed_at desc") if table not in {"profile_segment", "customer_metrics"} else (
-        sql.SQL("joined_at desc") if table == "profile_segment" else sql.SQL("updated_at desc")
+    order = (
+        sql.SQL("changed_at desc")
+        if table not in {"profile_segment", "customer_metrics"}
+        else (sql.SQL("joined_at desc") if table == "profile_segment" else sql.SQL("updated_at desc"))
     )
     rows = connection.execute(
         sql.SQL("select {} from {} where tenant_id = %s order by {} limit %s").format(
@@ -48,7 +50,9 @@ def preview(connection: Connection, tenant_id: str, table: str, columns: Sequenc
         ),
         (tenant_id, ROWS),
     ).fetchall()
-    return markdown(columns, ([_shown(name, value) for name, value in zip(columns, row, strict=True)] for row in rows))
+    return markdown(
+        columns, ([_shown(name, value) for name, value in zip(columns, row, strict=True)] for row in rows)
+    )
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -78,7 +78,16 @@ CONTRACT = Contract(
     version="product/1",
     # LEO re-saves an item at every purchase of it: its times and counters move although nothing about it changed.
     drop=frozenset(
-        {"updatedAt", "modificationTime", "viewCount", "clickCount", "transactionCount", "shareCount",
-         "feedbackCount", "reactionReportUnits", "rankingScore"}
+        {
+            "updatedAt",
+            "modificationTime",
+            "viewCount",
+            "clickCount",
+            "transactionCount",
+            "shareCount",
+            "feedbackCount",
+            "reactionReportUnits",
+            "rankingScore",
+        }
     ),  # fmt: skip
 )

@@ -17,6 +17,7 @@ from cdp_assets.landing.contract import (
     time_column,
     words_column,
 )
+from cdp_assets.landing.document import SECRET_PREFIXES
 from cdp_assets.landing.values import (
     Document,
     FieldError,
@@ -116,7 +117,7 @@ def map_profile(document: Document, options: TenantOptions) -> Mapped:
             "crm_id": text(document, "crmRefId"),
             "visitor_id": text(document, "visitorId"),
             "identities": [
-                identity for identity in texts(document, "identities") if not identity.startswith("citizen:")
+                identity for identity in texts(document, "identities") if not identity.lower().startswith(SECRET_PREFIXES)
             ],
             "job_titles": texts(document, "jobTitles"),
             "data_labels": texts(document, "dataLabels"),
@@ -155,8 +156,16 @@ CONTRACT = Contract(
     version="profile/1",
     # Names joined from other attributes, refreshed only when LEO saves the profile itself: stale by design.
     drop=frozenset(
-        {"identitiesAsStr", "dataLabelsAsStr", "inSegmentsAsStr", "inCampaignsAsStr", "inAccountsAsStr",
-         "inJourneyMapsAsStr", "authorizedViewers", "authorizedEditors"}
+        {
+            "identitiesAsStr",
+            "dataLabelsAsStr",
+            "inSegmentsAsStr",
+            "inCampaignsAsStr",
+            "inAccountsAsStr",
+            "inJourneyMapsAsStr",
+            "authorizedViewers",
+            "authorizedEditors",
+        }
     ),  # fmt: skip
     ordered=frozenset({"workingHistory", "learningHistory", "googleUtmData", "paymentEvents"}),
     insert_only=frozenset({"root_profile_id"}),
@@ -164,14 +173,33 @@ CONTRACT = Contract(
         *(
             (column, "null")
             for column in (
-                "full_name", "first_name", "last_name", "email", "phone", "birth_date", "age", "gender", "nationality",
-                "country", "province", "city", "crm_id", "visitor_id",
+                "full_name",
+                "first_name",
+                "last_name",
+                "email",
+                "phone",
+                "birth_date",
+                "age",
+                "gender",
+                "nationality",
+                "country",
+                "province",
+                "city",
+                "crm_id",
+                "visitor_id",
             )
         ),
         *(
             (column, "'{}'")
-            for column in ("identities", "job_titles", "data_labels", "content_keywords", "product_keywords",
-                           "media_channels", "segment_ids")
+            for column in (
+                "identities",
+                "job_titles",
+                "data_labels",
+                "content_keywords",
+                "product_keywords",
+                "media_channels",
+                "segment_ids",
+            )
         ),
     ),  # fmt: skip
 )

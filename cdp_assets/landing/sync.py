@@ -168,7 +168,9 @@ class CollectionSync:
 
     def _sweep(self, state: Watermark) -> SyncResult:
         result = SyncResult(self._contract.collection, "sweep")
-        signature = self._source.signature(self._contract.collection)  # before the read that it is to vouch for
+        signature = self._source.signature(
+            self._contract.collection
+        )  # before the read that it is to vouch for
         began_at = datetime.now(UTC)
         with self._session.transaction() as conn:
             known = self._ledger.size(conn)
@@ -210,7 +212,9 @@ class CollectionSync:
             except CursorLost:
                 if attempt == RESTARTS:
                     raise
-                self._progress(f"{self._contract.collection}: the source lost its cursor, reading the keys again")
+                self._progress(
+                    f"{self._contract.collection}: the source lost its cursor, reading the keys again"
+                )
             else:
                 return sweep
         raise AssertionError("unreachable")
@@ -299,7 +303,13 @@ class CollectionSync:
         self._writer.resolve(conn)
 
     def _finish(
-        self, signature: Signature, newest: datetime | None, began_at: datetime, *, is_sweep: bool, withheld: int
+        self,
+        signature: Signature,
+        newest: datetime | None,
+        began_at: datetime,
+        *,
+        is_sweep: bool,
+        withheld: int,
     ) -> None:
         with self._session.transaction() as conn:
             self._derive_in(conn)

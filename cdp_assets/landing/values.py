@@ -25,7 +25,9 @@ MAX_AMOUNT = Decimal(10) ** 14
 """numeric(18, 4) holds fourteen digits before the point."""
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
-_EMAIL = re.compile(r"^[a-z0-9_%+-]+(?:\.[a-z0-9_%+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}$")
+_EMAIL = re.compile(
+    r"^[a-z0-9_%+-]+(?:\.[a-z0-9_%+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}$"
+)
 _E164 = re.compile(r"^\+[1-9][0-9]{7,14}$")
 
 
@@ -64,7 +66,9 @@ def required_text(document: Document, field: str, *, limit: int = MAX_TEXT) -> s
     return value
 
 
-def integer(document: Document, field: str, *, default: int | None = None, low: int = -INT32, high: int = INT32) -> Any:
+def integer(
+    document: Document, field: str, *, default: int | None = None, low: int = -INT32, high: int = INT32
+) -> Any:
     """A whole number within `low` and `high`; a double with an integral value counts as one."""
     value = document.get(field)
     if value is None:

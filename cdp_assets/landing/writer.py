@@ -101,7 +101,9 @@ class Writer:
                     for row in batch.rows
                     if row.key not in whole
                     and row.key not in duplicates
-                    and ((entry := known.get(row.key)) is None or entry.rev != row.rev or row.key in fresh_keys)
+                    and (
+                        (entry := known.get(row.key)) is None or entry.rev != row.rev or row.key in fresh_keys
+                    )
                 ]
                 + [(reject.key, reject.rev, None) for reject in whole.values()],
             )

@@ -54,7 +54,9 @@ class BulkLoader:
         self._stage = sql.Identifier("pg_temp", f"stage_{target.table}")
         self._types = list(target.columns.values())
         names = [sql.Identifier(name) for name in target.columns]
-        self._copy = sql.SQL("copy {} ({}) from stdin (format binary)").format(self._stage, sql.SQL(", ").join(names))
+        self._copy = sql.SQL("copy {} ({}) from stdin (format binary)").format(
+            self._stage, sql.SQL(", ").join(names)
+        )
         updated = [
             sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
             for name in target.columns
@@ -79,12 +81,13 @@ class BulkLoader:
         # toast_tuple_target 8160: documents stay inline and uncompressed in the stage, so that each is compressed
         # once, on its way into the target (1.3 times the rate; half of a first load is compression).
         definitions = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_))  # type: ignore[arg-type]
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_))
             for name, type_ in self._target.columns.items()
         )
         connection.execute(
-            sql.SQL("create temporary table if not exists {} ({}) with (toast_tuple_target = 8160) on commit delete rows")
-            .format(sql.Identifier(f"stage_{self._target.table}"), definitions)
+            sql.SQL(
+                "create temporary table if not exists {} ({}) with (toast_tuple_target = 8160) on commit delete rows"
+            ).format(sql.Identifier(f"stage_{self._target.table}"), definitions)
         )
         for name, type_ in self._target.columns.items():
             if type_ == "jsonb":
@@ -121,7 +124,7 @@ def tombstone(connection: Connection, tenant_id: str, target: Target, keys: Sequ
         Rows marked now (rows that were marked before are left alone).
     """
     scrubbed = sql.SQL("").join(
-        sql.SQL(", {} = {}").format(sql.Identifier(column), sql.SQL(value))  # type: ignore[arg-type]
+        sql.SQL(", {} = {}").format(sql.Identifier(column), sql.SQL(value))
         for column, value in target.scrub
     )
     statement = sql.SQL(

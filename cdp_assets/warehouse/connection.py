@@ -127,7 +127,8 @@ class Warehouse:
         except psycopg.OperationalError as error:
             raise WarehouseError(
                 f"the warehouse at {self.address} does not answer: {_first_line(error)}. "
-                "Start it (`cdp up` for the embedded server) or correct CDP_WAREHOUSE_DSN"
+                "Start it (`cdp up` for the embedded server) or correct CDP_WAREHOUSE_DSN; "
+                "where the role does not exist yet, run `cdp migrate`"
             ) from error
 
 
@@ -155,7 +156,9 @@ def _require_ready(conn: psycopg.Connection[Any], address: str, head: str) -> No
     require_server(conn, address)
     row = conn.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
     if row is None:
-        raise WarehouseError(f"{address}: the extension vector is not created in this database; run `cdp migrate`")
+        raise WarehouseError(
+            f"{address}: the extension vector is not created in this database; run `cdp migrate`"
+        )
     if tuple(int(part) for part in row[0].split(".")[:3]) < MIN_PGVECTOR:
         raise WarehouseError(f"{address}: pgvector {row[0]} is too old; 0.8 or newer is needed")
     role = conn.execute(

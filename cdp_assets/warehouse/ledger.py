@@ -129,7 +129,8 @@ class Ledger:
     def size(self, connection: Connection) -> int:
         """Documents in the ledger."""
         row = connection.execute(
-            "select count(*) from ops.ledger where tenant_id = %(tenant)s and collection = %(collection)s", self._scope
+            "select count(*) from ops.ledger where tenant_id = %(tenant)s and collection = %(collection)s",
+            self._scope,
         ).fetchone()
         return int(row[0]) if row else 0
 
@@ -172,7 +173,9 @@ class Sweep:
     def __init__(self, connection: Connection, tenant_id: str, collection: str) -> None:
         self._connection = connection
         self._scope = {"tenant": tenant_id, "collection": collection}
-        connection.execute("drop table if exists pg_temp.sweep_key, pg_temp.sweep_change, pg_temp.sweep_vanished")
+        connection.execute(
+            "drop table if exists pg_temp.sweep_key, pg_temp.sweep_change, pg_temp.sweep_vanished"
+        )
         connection.execute('create temporary table sweep_key (key text collate "C", rev text)')
 
     def add(self, page: Sequence[tuple[str, str]]) -> None:
@@ -220,7 +223,7 @@ class Sweep:
     def _read(self, statement: str, size: int) -> Iterator[list[str]]:
         last = ""
         while True:
-            batch = [row[0] for row in self._connection.execute(statement, (last, size))]  # type: ignore[call-overload]
+            batch = [row[0] for row in self._connection.execute(statement, (last, size))]
             if batch:
                 yield batch
                 last = batch[-1]

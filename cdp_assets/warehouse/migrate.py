@@ -42,7 +42,7 @@ def migrate(owner_dsn: str, *, passwords: Mapping[str, str] | None = None) -> No
         with psycopg.connect(owner_dsn, autocommit=True) as conn:
             require_server(conn, address)
             conn.execute("select pg_advisory_lock(hashtextextended('cdp_assets.migrate', 0))")
-            conn.execute((MIGRATIONS / "sql" / "roles.sql").read_text(encoding="utf-8"))  # type: ignore[call-overload]
+            conn.execute((MIGRATIONS / "sql" / "roles.sql").read_text(encoding="utf-8"))
             conn.execute("set role cdp_owner")
             conn.autocommit = False  # each migration is one transaction: it is there whole or not at all
             _upgrade(conn)
@@ -68,7 +68,9 @@ def _upgrade(conn: psycopg.Connection[Any]) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = conn
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Alembic warns that no path separator is configured; there is one path
+        warnings.simplefilter(
+            "ignore"
+        )  # Alembic warns that no path separator is configured; there is one path
         command.upgrade(config, "head")
 
 

@@ -70,7 +70,9 @@ def store(
         )
 
 
-def resolve(connection: Connection, tenant_id: str, collection: str, keys: Sequence[str], resolution: str) -> int:
+def resolve(
+    connection: Connection, tenant_id: str, collection: str, keys: Sequence[str], resolution: str
+) -> int:
     """Close the entries of these keys; the stored document is cleared.
 
     Returns:
@@ -84,7 +86,12 @@ def resolve(connection: Connection, tenant_id: str, collection: str, keys: Seque
 
 
 def open_entries(
-    connection: Connection, tenant_id: str, *, collection: str | None = None, key: str | None = None, limit: int = 1000
+    connection: Connection,
+    tenant_id: str,
+    *,
+    collection: str | None = None,
+    key: str | None = None,
+    limit: int = 1000,
 ) -> list[Entry]:
     """Open entries, oldest first."""
     with connection.cursor(row_factory=class_row(Entry)) as cur:
@@ -104,4 +111,4 @@ def open_keys(connection: Connection, tenant_id: str) -> dict[str, list[str]]:
         "where tenant_id = %s and resolved_at is null group by collection order by collection",
         (tenant_id,),
     )
-    return {collection: keys for collection, keys in rows}
+    return dict(rows.fetchall())

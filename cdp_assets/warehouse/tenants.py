@@ -45,7 +45,8 @@ def list_tenants(warehouse: Warehouse, *, active_only: bool = False) -> list[Ten
     """All registrations in the order of their ids."""
     with warehouse.control() as conn, conn.cursor(row_factory=class_row(Tenant)) as cur:
         cur.execute(
-            f"select {COLUMNS} from ops.tenant where status = 'active' or not %s order by tenant_id", (active_only,)
+            f"select {COLUMNS} from ops.tenant where status = 'active' or not %s order by tenant_id",
+            (active_only,),
         )
         return cur.fetchall()
 
@@ -57,7 +58,9 @@ def get_tenant(warehouse: Warehouse, tenant_id: str) -> Tenant:
         TenantError: no such tenant.
     """
     with warehouse.tenant(tenant_id) as conn, conn.cursor(row_factory=class_row(Tenant)) as cur:
-        tenant = cur.execute(f"select {COLUMNS} from ops.tenant where tenant_id = %s", (tenant_id,)).fetchone()
+        tenant = cur.execute(
+            f"select {COLUMNS} from ops.tenant where tenant_id = %s", (tenant_id,)
+        ).fetchone()
     if tenant is None:
         raise TenantError(f"no tenant {tenant_id!r} is registered; `cdp tenants list` shows who is")
     return tenant
@@ -71,7 +74,9 @@ def active_tenant(warehouse: Warehouse, tenant_id: str) -> Tenant:
     """
     tenant = get_tenant(warehouse, tenant_id)
     if tenant.status != "active":
-        raise TenantError(f"tenant {tenant_id!r} is suspended; `cdp tenants resume {tenant_id}` makes it active")
+        raise TenantError(
+            f"tenant {tenant_id!r} is suspended; `cdp tenants resume {tenant_id}` makes it active"
+        )
     return tenant
 
 

@@ -1,6 +1,7 @@
 """Foundation: tenants, ledger, quarantine, registry, and the landing tables of LEO CDP."""
 
 from pathlib import Path
+from typing import Any
 
 from alembic import op
 
@@ -15,7 +16,8 @@ def upgrade() -> None:
     folder = Path(__file__).parent.parent / "sql"
     for name in FILES:
         # the raw connection: SQLAlchemy would read `%` and `:` in the SQL as parameters
-        op.get_bind().connection.dbapi_connection.execute((folder / name).read_text(encoding="utf-8"))
+        connection: Any = op.get_bind().connection.dbapi_connection
+        connection.execute((folder / name).read_text(encoding="utf-8"))
 
 
 def downgrade() -> None:

@@ -1,0 +1,158 @@
+"""The command line as a newcomer uses it: real processes on a data folder of their own, one story from start to end."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CDNOW
+
+BIN = Path(sys.executable).parent
+
+
+class Installation:
+    """A data folder and the commands run on it."""
+
+    def __init__(self, folder: Path) -> None:
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("CDP_", "DAGSTER_", "PYTEST"))
+        }
+        self.env = {**kept, "CDP_DATA_DIR": str(folder), "PYTHONWARNINGS": "ignore"}
+
+    def run(self, *command: str, env: dict[str, str] | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [str(BIN / command[0]), *command[1:]],
+            env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=240, check=False,
+        )  # fmt: skip
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def dagster_env(self) -> dict[str, str]:
+        exports = self.run("cdp", "env").stdout.splitlines()
+        pairs = (shlex.split(line.removeprefix("export "))[0].partition("=") for line in exports)
+        return {name: value for name, _, value in pairs}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    installation = Installation(tmp_path_factory.mktemp("cdp") / "data")
+    yield installation
+    installation.run("cdp", "down")
+
+
+@pytest.fixture(scope="module")
+def first(installed: Installation) -> str:
+    """Output of the first `cdp pipeline`."""
+    return installed.run("cdp", "pipeline", "--size", "tiny").stdout
+
+
+def rows_of(output: str, tenant: str, asset: str) -> list[str]:
+    line = next(line for line in output.splitlines() if re.search(rf"{tenant}\s+│ cdp\.{asset}\s", line))
+    return [cell.strip() for cell in line.strip("│").split("│")]
+
+
+def test_the_first_run_builds_every_asset_for_every_tenant(first: str) -> None:
+    for tenant in ("acme", "lotus", "nova"):
+        for asset in ("segment", "customer_profile", "transactional_context", "customer_metrics"):
+            cells = rows_of(first, tenant, asset)
+            assert int(cells[2].replace(",", "")) > 0
+            assert int(cells[5]) > 0, "checks ran"
+            assert cells[7] == "0", "no check failed"
+    assert "NOT BUILT" not in first
+    assert "cdp dev" in first
+
+
+def test_a_second_run_says_that_nothing_changed(installed: Installation, first: str) -> None:
+    assert "Nothing changed" in installed.run("cdp", "pipeline").stdout
+
+
+def test_a_day_later_only_what_changed_is_written(installed: Installation, first: str) -> None:
+    installed.run("cdp", "demo", "advance")
+    output = installed.run("cdp", "pipeline").stdout
+    total, changed = (int(cell.replace(",", "")) for cell in rows_of(output, "acme", "customer_profile")[2:4])
+    assert 0 < changed < total
+    assert "Nothing changed" in installed.run("cdp", "pipeline").stdout
+
+
+def test_dagsters_own_command_materializes_a_tenant(installed: Installation, first: str) -> None:
+    done = installed.run(
+        "dagster", "asset", "materialize", "-m", "cdp_assets", "--select", "key:cdp/segment", "--partition", "acme",
+        env=installed.dagster_env(),
+    )  # fmt: skip
+    assert "RUN_SUCCESS" in done.stderr + done.stdout
+
+
+def test_a_dump_of_ones_own_becomes_a_tenant_of_its_own(installed: Installation, first: str) -> None:
+    output = installed.run("cdp", "pipeline", "--source", str(CDNOW)).stdout
+    assert rows_of(output, "cdnow_sample", "customer_profile")[2] == "2,357"
+    assert rows_of(output, "cdnow_sample", "transactional_context")[2] == "6,919"
+    assert "cdnow_sample" in installed.run("cdp", "tenants", "list").stdout
+
+
+def test_status_and_quarantine_tell_where_each_tenant_stands(installed: Installation, first: str) -> None:
+    status = installed.run("cdp", "status", "--tenant", "acme").stdout
+    assert "cdp_profile2conversion" in status
+    assert "never" not in status.split("last sweep")[0]
+    listed = installed.run("cdp", "quarantine", "list", "--tenant", "acme").stdout
+    key = next(
+        cell for line in listed.splitlines() if "unknown code 5" in line for cell in [line.split("│")[2].strip()]
+    )
+    shown = installed.run("cdp", "quarantine", "show", "acme", key).stdout
+    assert '"status": 5' in shown
+    assert "DEMOSECRET" not in shown
+    replayed = installed.run("cdp", "quarantine", "replay", "acme", "--key", key).stdout
+    assert "1 tried, 0 landed, 0 gone from the source, 1 still open" in replayed
+
+
+def test_tenants_are_added_suspended_resumed_and_removed(installed: Installation, first: str) -> None:
+    folder = Path(installed.env["CDP_DATA_DIR"]) / "demo" / "nova"
+    added = installed.run("cdp", "tenants", "add", "mirror", "--dump", str(folder), "--option", "default_region=US")
+    assert "cdp_profile" in added.stdout
+    again = installed.run("cdp", "tenants", "add", "mirror", "--dump", str(folder), check=False)
+    assert again.returncode == 1
+    assert "--replace" in again.stderr
+    assert "Traceback" not in again.stderr
+    installed.run("cdp", "tenants", "suspend", "mirror")
+    suspended = installed.run(
+        "dagster", "asset", "materialize", "-m", "cdp_assets", "--select", "key:cdp/segment", "--partition", "mirror",
+        env=installed.dagster_env(), check=False,
+    )  # fmt: skip
+    assert suspended.returncode != 0
+    assert "cdp tenants resume mirror" in suspended.stderr + suspended.stdout
+    installed.run("cdp", "tenants", "resume", "mirror")
+    assert '"default_region": "US"' in installed.run("cdp", "tenants", "show", "mirror").stdout
+    installed.run("cdp", "tenants", "remove", "mirror", "--yes")
+    assert "mirror" not in installed.run("cdp", "tenants", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("tenants", "add", "No Good", "--dump", "."), 2, "cannot name a tenant"),
+        (("tenants", "add", "fine"), 2, "give either --dump or --arango"),
+        (("tenants", "show", "nobody"), 1, "cdp tenants list"),
+        (("tenants", "add", "fine", "--dump", str(CDNOW.parent.parent)), 1, "dump"),
+        (("quarantine", "replay", "nobody"), 1, "no tenant"),
+    ],
+)
+def test_mistakes_get_one_readable_block_and_an_exit_code(
+    installed: Installation, first: str, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    done = installed.run("cdp", *arguments, check=False)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_command_explains_itself(installed: Installation) -> None:
+    top = installed.run("cdp", "--help").stdout
+    for command in ("pipeline", "dev", "up", "down", "env", "migrate", "status", "tenants", "quarantine", "demo"):
+        assert command in top
+        assert len(installed.run("cdp", command, "--help").stdout) > 80
