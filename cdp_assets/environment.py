@@ -35,8 +35,8 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
     if storage is None:
         if not settings.embedded:
             raise WarehouseError(
-                "CDP_WAREHOUSE_DSN is set but DAGSTER_POSTGRES_URL is not: name the database that holds Dagster's runs, "
-                "as postgresql+psycopg2://user:password@host:5432/dagster"
+                "CDP_WAREHOUSE_DSN is set but DAGSTER_POSTGRES_URL is not: name the database that holds Dagster's "
+                "runs, as postgresql+psycopg2://user:password@host:5432/dagster"
             )
         socket = quote(embedded_server(settings).start().socket_folder, safe="")
         # psycopg2 by name: Dagster's NOTIFY fails on psycopg 3

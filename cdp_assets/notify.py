@@ -99,7 +99,6 @@ class Notifier:
             except (httpx.HTTPError, OSError, smtplib.SMTPException) as error:
                 # the class only: httpx puts the webhook's address, which is a secret, into its messages
                 log.error(  # noqa: TRY400 - a traceback would show it too
-                    
                     "%s did not take the alert %r: %s",
                     type(channel).__name__,
                     alert.title,
@@ -124,6 +123,6 @@ def notifier_of(settings: Settings) -> Notifier:
                 settings.smtp_user,
                 password,
                 settings.smtp_starttls,
-            )  # fmt: skip
+            )
         )
     return Notifier(channels)

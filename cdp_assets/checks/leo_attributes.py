@@ -7,6 +7,8 @@ adds an attribute, the check names it; decide whether a column is wanted, then a
 
 from __future__ import annotations
 
+import re
+
 from cdp_assets.sources.model import CONVERSION, FEEDBACK, PRODUCT_ITEM, PROFILE, SEGMENT, TRACKING_EVENT
 
 _PROFILE = """
@@ -91,10 +93,15 @@ KNOWN: dict[str, frozenset[str]] = {
 }
 """Attribute names by collection."""
 
-KNOWN_PREFIXES: dict[str, tuple[str, ...]] = {
-    PROFILE: ("timeseries",),
-    SEGMENT: ("total", "avg", "for"),
-    PRODUCT_ITEM: ("target",),
-    FEEDBACK: ("profile",),
+_FAMILIES: dict[str, re.Pattern[str]] = {
+    PROFILE: re.compile(r"timeseries[A-Z]"),  # values by day
+    SEGMENT: re.compile(r"(total|avg|for)[A-Z0-9]"),  # aggregates over members, purposes
+    PRODUCT_ITEM: re.compile(r"target[A-Z]"),
+    FEEDBACK: re.compile(r"profile[A-Z]"),  # what the profile was when it spoke
 }
-"""Families of attributes by collection: series by day, totals and averages of a segment, snapshots of a profile."""
+
+
+def is_known(collection: str, attribute: str) -> bool:
+    """Whether LEO is known to store this attribute in documents of the collection."""
+    family = _FAMILIES.get(collection)
+    return attribute in KNOWN[collection] or (family is not None and family.match(attribute) is not None)

@@ -91,5 +91,6 @@ def replay(tenant_id: str, collection: str | None, key: str | None) -> None:
             key=key,
         )
     out.print(
-        f"{done.tried} tried, {done.recovered} landed, {done.vanished} gone from the source, {done.remaining} still open"
+        f"{done.tried} tried, {done.recovered} landed, {done.vanished} gone from the source, "
+        f"{done.remaining} still open"
     )

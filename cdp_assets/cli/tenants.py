@@ -110,9 +110,11 @@ def list_() -> None:
     """List all tenants."""
     with open_warehouse() as warehouse:
         found = registry.list_tenants(warehouse)
-    table("", ("tenant", "name", "status", "source", "address"),
-          [(t.tenant_id, t.name, t.status, t.source_kind, t.source.get("folder") or ", ".join(t.source.get("hosts", [])))
-           for t in found])  # fmt: skip
+    rows = [
+        (t.tenant_id, t.name, t.status, t.source_kind, t.source.get("folder") or ", ".join(t.source["hosts"]))
+        for t in found
+    ]
+    table("", ("tenant", "name", "status", "source", "address"), rows)
 
 
 @tenants.command()

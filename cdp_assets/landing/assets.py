@@ -195,7 +195,9 @@ def _sync_options(tenant: Tenant, config: SyncConfig) -> SyncOptions:
     )
 
 
-def _table_metadata(conn: Connection, tenant_id: str, table: str, shows: Sequence[str], *, has_tombstones: bool) -> Any:
+def _table_metadata(
+    conn: Connection, tenant_id: str, table: str, shows: Sequence[str], *, has_tombstones: bool
+) -> Any:
     report = table_report(conn, tenant_id, table, shows=shows, has_tombstones=has_tombstones)
     return {
         "dagster/row_count": report.rows,
@@ -293,7 +295,10 @@ def _derived_asset(
         try:
             tenant = active_tenant(warehouse, tenant_id)
             as_of = _as_of(config, tenant)
-            with _recorded(context, warehouse, table, as_of) as summary, warehouse.session(tenant_id) as session:
+            with (
+                _recorded(context, warehouse, table, as_of) as summary,
+                warehouse.session(tenant_id) as session,
+            ):
                 done = refresh(session, as_of)
                 summary.rows_out = done.written + done.removed
                 summary.metrics = {"written": done.written, "removed": done.removed}
@@ -314,7 +319,9 @@ def _as_of(config: dg.Config, tenant: Tenant) -> datetime | None:
     try:
         return datetime.fromisoformat(given).astimezone(UTC)
     except ValueError as error:
-        raise TenantError(f"as_of {given!r} is not an ISO-8601 time; write it like 2026-06-30T00:00:00+00:00") from error
+        raise TenantError(
+            f"as_of {given!r} is not an ISO-8601 time such as 2026-06-30T00:00:00+00:00"
+        ) from error
 
 
 profile_segment = _derived_asset(
@@ -338,15 +345,24 @@ customer_metrics = _derived_asset(
     "customer_metrics",
     "One row per active profile: recency, frequency, money, estimated lifetime value, experience score and segment "
     "(formulas in `cdp.refresh_customer_metrics`), as of now or of the time that the run or the tenant fixes.",
-    shows=("cdp_profile_id", "segment", "orders", "freq_90d", "avg_order_value", "clv_est", "currency",
-           "experience_score", "last_purchase"),
+    shows=(
+        "cdp_profile_id",
+        "segment",
+        "orders",
+        "freq_90d",
+        "avg_order_value",
+        "clv_est",
+        "currency",
+        "experience_score",
+        "last_purchase",
+    ),
     deps=("customer_profile", "transactional_context"),
     refresh=derived.refresh_customer_metrics,
     has_as_of=True,
 )
 
 
-assets = [
+assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
     *leo_cdp_collections,
     segment,
     customer_profile,

@@ -89,5 +89,5 @@ CONTRACT = Contract(
             "reactionReportUnits",
             "rankingScore",
         }
-    ),  # fmt: skip
+    ),
 )

@@ -76,7 +76,7 @@ class CustomerProfile(dy.Schema):
     updated_at = time_column()
 
     @dy.rule()
-    def merged_profile_names_its_winner(cls) -> pl.Expr:
+    def merged_profile_names_its_winner(cls) -> pl.Expr:  # noqa: N805 - dataframely passes the schema
         """A merged profile without a winner would keep its purchases to itself for ever."""
         return (pl.col("status") != "merged") | pl.col("merged_into").is_not_null()
 
@@ -117,7 +117,9 @@ def map_profile(document: Document, options: TenantOptions) -> Mapped:
             "crm_id": text(document, "crmRefId"),
             "visitor_id": text(document, "visitorId"),
             "identities": [
-                identity for identity in texts(document, "identities") if not identity.lower().startswith(SECRET_PREFIXES)
+                identity
+                for identity in texts(document, "identities")
+                if not identity.lower().startswith(SECRET_PREFIXES)
             ],
             "job_titles": texts(document, "jobTitles"),
             "data_labels": texts(document, "dataLabels"),
@@ -166,7 +168,7 @@ CONTRACT = Contract(
             "authorizedViewers",
             "authorizedEditors",
         }
-    ),  # fmt: skip
+    ),
     ordered=frozenset({"workingHistory", "learningHistory", "googleUtmData", "paymentEvents"}),
     insert_only=frozenset({"root_profile_id"}),
     scrub=(
@@ -201,5 +203,5 @@ CONTRACT = Contract(
                 "segment_ids",
             )
         ),
-    ),  # fmt: skip
+    ),
 )

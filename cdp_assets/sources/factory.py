@@ -27,6 +27,8 @@ def open_source(
         kind: `arango` or `dump`.
         address: `ops.tenant.source`.
         secret: name -> value, or None when it is not set.
+        timeout_s: seconds without an answer before a read is repeated.
+        page_size: documents per page.
 
     Raises:
         SourceRejected: the registration lacks something, or a secret it names is not set.
@@ -60,5 +62,7 @@ def open_source(
 def _required(address: Mapping[str, Any], name: str) -> Any:
     value = address.get(name)
     if not value:
-        raise SourceRejected(f"the tenant's registration has no {name}; register it again with `cdp tenants add --replace`")
+        raise SourceRejected(
+            f"the tenant's registration has no {name}; correct it with `cdp tenants add --replace`"
+        )
     return value

@@ -23,7 +23,7 @@ from arango.cursor import Cursor
 from arango.database import StandardDatabase
 from arango.exceptions import ArangoError
 from jwt.exceptions import PyJWTError
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from cdp_assets.sources.faults import Place, translate
 from cdp_assets.sources.http import (
@@ -51,7 +51,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often one request is sent, and the bounds in seconds of the exponential, jittered wait between."""
+    """How often one request is sent, and the bounds in seconds of the wait between, which doubles each time.
+
+    On top comes a random part of up to `first_wait`, so that many readers do not return at the same moment.
+    """
 
     attempts: int = 5
     first_wait: float = 1.0
@@ -107,9 +110,8 @@ class Server:
         self._database: StandardDatabase | None = None
         self._patiently = Retrying(
             stop=stop_after_attempt(patience.attempts),
-            wait=wait_exponential_jitter(
-                initial=patience.first_wait, max=patience.longest_wait, jitter=patience.first_wait
-            ),
+            wait=wait_exponential(multiplier=patience.first_wait, max=patience.longest_wait)
+            + wait_random(0, patience.first_wait),
             # A lost cursor is lost: only the reader knows how to start again.
             retry=retry_if_exception(
                 lambda error: isinstance(error, SourceUnavailable) and not isinstance(error, CursorLost)

@@ -124,8 +124,7 @@ def tombstone(connection: Connection, tenant_id: str, target: Target, keys: Sequ
         Rows marked now (rows that were marked before are left alone).
     """
     scrubbed = sql.SQL("").join(
-        sql.SQL(", {} = {}").format(sql.Identifier(column), sql.SQL(value))
-        for column, value in target.scrub
+        sql.SQL(", {} = {}").format(sql.Identifier(column), sql.SQL(value)) for column, value in target.scrub
     )
     statement = sql.SQL(
         "update {} set deleted_at = now(), changed_at = now(){} "

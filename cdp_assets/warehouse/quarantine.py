@@ -56,7 +56,8 @@ def store(
     """Add or renew entries; one per document, the newest version wins."""
     with connection.cursor() as cur:
         cur.executemany(
-            "insert into ops.quarantine as q (tenant_id, collection, key, rev, reason, fields, landed, document, run_id) "
+            "insert into ops.quarantine as q "
+            "(tenant_id, collection, key, rev, reason, fields, landed, document, run_id) "
             "values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (tenant_id, collection, key) do update "
             "set rev = excluded.rev, reason = excluded.reason, fields = excluded.fields, landed = excluded.landed, "
             "document = excluded.document, run_id = excluded.run_id, last_seen_at = now(), resolved_at = null, "

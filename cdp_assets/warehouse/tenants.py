@@ -15,7 +15,18 @@ from psycopg.types.json import Jsonb
 from cdp_assets import keys
 from cdp_assets.warehouse.connection import Warehouse
 
-COLUMNS = "tenant_id, name, status, source_kind, source, options"
+SELECT = "select tenant_id, name, status, source_kind, source, options from ops.tenant "
+
+INSERT = (
+    "insert into ops.tenant as t (tenant_id, name, status, source_kind, source, options) values (%(tenant_id)s, "
+    "%(name)s, %(status)s, %(source_kind)s, %(source)s, %(options)s) on conflict (tenant_id) do nothing"
+)
+REPLACE = INSERT.removesuffix("nothing") + (
+    "update set name = excluded.name, status = excluded.status, source_kind = excluded.source_kind, "
+    "source = excluded.source, options = excluded.options, updated_at = now() "
+    "where (t.name, t.status, t.source_kind, t.source, t.options) is distinct from "
+    "(excluded.name, excluded.status, excluded.source_kind, excluded.source, excluded.options)"
+)
 
 
 class TenantError(Exception):
@@ -45,7 +56,7 @@ def list_tenants(warehouse: Warehouse, *, active_only: bool = False) -> list[Ten
     """All registrations in the order of their ids."""
     with warehouse.control() as conn, conn.cursor(row_factory=class_row(Tenant)) as cur:
         cur.execute(
-            f"select {COLUMNS} from ops.tenant where status = 'active' or not %s order by tenant_id",
+            SELECT + "where status = 'active' or not %s order by tenant_id",
             (active_only,),
         )
         return cur.fetchall()
@@ -58,9 +69,7 @@ def get_tenant(warehouse: Warehouse, tenant_id: str) -> Tenant:
         TenantError: no such tenant.
     """
     with warehouse.tenant(tenant_id) as conn, conn.cursor(row_factory=class_row(Tenant)) as cur:
-        tenant = cur.execute(
-            f"select {COLUMNS} from ops.tenant where tenant_id = %s", (tenant_id,)
-        ).fetchone()
+        tenant = cur.execute(SELECT + "where tenant_id = %s", (tenant_id,)).fetchone()
     if tenant is None:
         raise TenantError(f"no tenant {tenant_id!r} is registered; `cdp tenants list` shows who is")
     return tenant
@@ -98,20 +107,8 @@ def put_tenant(warehouse: Warehouse, tenant: Tenant, *, replace: bool = False) -
         "source": Jsonb(tenant.source),
         "options": Jsonb(tenant.options),
     }
-    action = (
-        "update set name = excluded.name, status = excluded.status, source_kind = excluded.source_kind, "
-        "source = excluded.source, options = excluded.options, updated_at = now() "
-        "where (t.name, t.status, t.source_kind, t.source, t.options) is distinct from "
-        "(excluded.name, excluded.status, excluded.source_kind, excluded.source, excluded.options)"
-        if replace
-        else "nothing"
-    )
     with warehouse.control() as conn:
-        written = conn.execute(
-            f"insert into ops.tenant as t ({COLUMNS}) values (%(tenant_id)s, %(name)s, %(status)s, %(source_kind)s, "
-            f"%(source)s, %(options)s) on conflict (tenant_id) do {action}",
-            values,
-        ).rowcount
+        written = conn.execute(REPLACE if replace else INSERT, values).rowcount
     if not written and not replace:
         raise TenantError(f"tenant {tenant.tenant_id!r} is registered already; add --replace to change it")
     return bool(written)

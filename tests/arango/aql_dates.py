@@ -154,7 +154,8 @@ def _date_trunc(context: Context, value: Any, unit: Any) -> Any:
     firsts = {"month": 1, "day": 1, "hour": 0, "minute": 0, "second": 0}
     finer = list(firsts)[("year", *firsts, "millisecond").index(name) :]
     kept = moment.microsecond if name == "millisecond" else 0
-    cut = moment.replace(microsecond=kept, **{part: firsts[part] for part in finer})
+    parts: dict[str, Any] = {part: firsts[part] for part in finer}
+    cut = moment.replace(microsecond=kept, **parts)
     return iso_text(_milliseconds(cut))
 
 

@@ -29,7 +29,7 @@ Evaluate = Callable[[Row], Any]
 ELEMENT = " element"
 CURRENT = "CURRENT"
 
-_TAKE_COLLECTION_NAMES = frozenset(("DOCUMENT", "COLLECTION_COUNT"))
+_TAKE_COLLECTIONS = frozenset(("DOCUMENT", "COLLECTION_COUNT", "LENGTH", "COUNT"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,8 @@ class ExpressionCompiler:
         fixed, value = self.constant(node)
         if fixed:
             return lambda _: value
-        return getattr(self, f"_{type(node).__name__.lower()}")(node, scope)
+        compiled: Evaluate = getattr(self, f"_{type(node).__name__.lower()}")(node, scope)
+        return compiled
 
     def _query(self, node: ast.Query, scope: Scope) -> Evaluate:
         run = self.query(node, scope.inner())
@@ -124,8 +125,7 @@ class ExpressionCompiler:
     def _name(self, node: ast.Name | ast.CollectionBind, scope: Scope) -> Evaluate:
         name = self.collection_name(node, scope)
         if name is not None:
-            documents = list(self.context.documents(name).values())
-            return lambda _: documents
+            raise ApiError(400, 1568, f"AQL: collection '{name}' used as expression operand (while parsing)")
         variable = node.name
         return lambda row: row[variable]
 
@@ -141,10 +141,8 @@ class ExpressionCompiler:
     def _objectliteral(self, node: ast.ObjectLiteral, scope: Scope) -> Evaluate:
         pairs: list[tuple[Evaluate, Evaluate]] = []
         for name, value in node.pairs:
-            key: Evaluate = (
-                self.expression(name, scope) if isinstance(name, ast.Node) else lambda _, fixed=name: fixed
-            )
-            pairs.append((key, self.expression(value, scope)))
+            key = name if isinstance(name, ast.Node) else ast.Literal(name)
+            pairs.append((self.expression(key, scope), self.expression(value, scope)))
         return lambda row: {to_text(name(row)): value(row) for name, value in pairs}
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Evaluate:
@@ -287,14 +285,22 @@ class ExpressionCompiler:
         found = aql_registry.find(node.name, len(node.arguments))
         arguments: list[Evaluate] = []
         for argument in node.arguments:
-            if node.name in _TAKE_COLLECTION_NAMES:
-                name = self.collection_name(argument, scope)
-                if name is not None:
-                    arguments.append(lambda _, fixed=name: fixed)
-                    continue
-            arguments.append(self.expression(argument, scope))
+            given = self._collection_argument(node.name, argument, scope)
+            arguments.append(given or self.expression(argument, scope))
         body, context = found.body, self.context
         return lambda row: body(context, *[argument(row) for argument in arguments])
+
+    def _collection_argument(self, function: str, argument: ast.Node, scope: Scope) -> Evaluate | None:
+        """A collection as an argument, for the few functions that take one."""
+        if function not in _TAKE_COLLECTIONS:
+            return None
+        name = self.collection_name(argument, scope)
+        if name is None:
+            return None
+        if function in ("LENGTH", "COUNT"):
+            documents = list(self.context.documents(name))
+            return lambda _: documents
+        return lambda _: name
 
 
 def _attribute_of(base: Evaluate, name: str) -> Evaluate:

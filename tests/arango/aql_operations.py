@@ -46,7 +46,13 @@ class QueryCompiler(ExpressionCompiler):
             return reduce(lambda rows, stage: stage(rows, row), stages, start)
 
         if node.result is None:
-            return lambda row: (row for row in rows_from(row) if not row)
+
+            def only_write(row: Row) -> Iterator[Any]:
+                for _ in rows_from(row):
+                    pass
+                return iter(())
+
+            return only_write
         result = self.expression(node.result, scope)
         if node.distinct:
             return lambda row: _distinct(result(item) for item in rows_from(row))

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any, Unpack, TypedDict
+from typing import Any, TypedDict, Unpack
 
-from tests.arango.routing import Request, Response, answer, refusal
+from tests.arango.cursors import Cursors
 from tests.arango.errors import ApiError
+from tests.arango.routing import Request, Response, answer, refusal
 
 HTML = b"<html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 
@@ -65,8 +66,9 @@ class Fault:
 class Faults:
     """The switches of one server; safe for threads. `fired` counts the faults that happened."""
 
-    def __init__(self) -> None:
+    def __init__(self, cursors: Cursors) -> None:
         self.fired = 0
+        self._cursors = cursors
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
 
@@ -107,12 +109,17 @@ class Faults:
         self._add("drip", match, seconds=seconds, size=size)
 
     def lose_cursors(self, **match: Unpack[Match]) -> None:
-        """Forgets all cursors just before processing."""
+        """Forgets all cursors just before processing, as a server does that has restarted."""
         self._add("lose_cursors", match)
+
+    def empty_last_batch(self, times: int = 1) -> None:
+        """So many cursors to come say `hasMore` at their end, and an empty batch follows."""
+        self._cursors.empty_last_batches += times
 
     def clear(self) -> None:
         with self._lock:
             self._faults.clear()
+            self._cursors.empty_last_batches = 0
 
     def choose(self, request: Request) -> Fault | None:
         """The fault for this request, used up by one."""

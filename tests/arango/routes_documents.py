@@ -193,7 +193,7 @@ def _import(call: Call) -> Response:
     mode = call.choice("onDuplicate", "error", ("error", *MODES[1:]))
     collection = call.database.collection(params.get("collection", ""))
     lines = kind == "documents" or (kind == "auto" and not call.request.raw.lstrip().startswith(b"["))
-    bodies = msgspec.json.decode_lines(call.request.raw) if lines else call.request.body
+    bodies = msgspec.json.Decoder().decode_lines(call.request.raw) if lines else call.request.body
     if not isinstance(bodies, list):
         raise bad_parameter("expecting an array of documents")
     counts = dict.fromkeys(("created", "errors", "empty", "updated", "ignored"), 0)

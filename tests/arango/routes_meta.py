@@ -46,7 +46,12 @@ def _databases_of_user(call: Call) -> Response:
 @route("GET", "/_api/database/current")
 def _current_database(call: Call) -> Response:
     database = call.database
-    result = {"name": database.name, "id": database.id, "path": "none", "isSystem": database.name == "_system"}
+    result = {
+        "name": database.name,
+        "id": database.id,
+        "path": "none",
+        "isSystem": database.name == "_system",
+    }
     return answer({**OK, "result": result})
 
 

@@ -165,7 +165,8 @@ class Collection:
 
     def get(self, key: str) -> dict[str, Any]:
         """The document as the caller's own copy."""
-        return msgspec.json.decode(self.document(key).raw)
+        copy: dict[str, Any] = msgspec.json.decode(self.document(key).raw)
+        return copy
 
     def snapshot(self) -> dict[str, Document]:
         """The documents by key as they are now; not to be changed."""
@@ -296,7 +297,7 @@ class Collection:
         number = self._store.clock.tick()
         if rev is not None:
             # As arangorestore leaves it; a stranger's `_rev` has no number behind it.
-            number = decode_revision(rev) if old is None and decode_revision(rev) else number
+            number = (decode_revision(rev) if old is None else None) or number
         rev = rev or encode_revision(number)
         value: dict[str, Any] = {"_key": key, "_id": f"{self.name}/{key}"}
         if self.edge:

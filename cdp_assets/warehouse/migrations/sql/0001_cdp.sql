@@ -48,13 +48,13 @@ create table cdp.customer_profile (
     language text,
     crm_id text,
     visitor_id text,
-    identities text [] not null,
-    job_titles text [] not null,
-    data_labels text [] not null,
-    content_keywords text [] not null,
-    product_keywords text [] not null,
-    media_channels text [] not null,
-    segment_ids text [] not null,
+    identities text[] not null,
+    job_titles text[] not null,
+    data_labels text[] not null,
+    content_keywords text[] not null,
+    product_keywords text[] not null,
+    media_channels text[] not null,
+    segment_ids text[] not null,
     funnel_stage text,
     receive_email smallint not null,
     receive_sms smallint not null,
@@ -99,7 +99,7 @@ create table cdp.product_item (
     category_id text,
     category text,
     brand text,
-    keywords text [] not null,
+    keywords text[] not null,
     original_price numeric(18, 4),
     sale_price numeric(18, 4),
     currency text,
@@ -231,7 +231,7 @@ create table cdp.consent (
     channel text not null check (channel in ('email', 'sms', 'web_push', 'app_push', 'ads')),
     decision text not null check (decision in ('granted', 'denied', 'unset')),
     is_allowed boolean not null generated always as (decision = 'granted') stored,
-    decided_by text [] not null,
+    decided_by text[] not null,
     changed_at timestamptz not null default now(),
     primary key (tenant_id, cdp_profile_id, channel)
 );
@@ -248,6 +248,7 @@ create table cdp.tenant_metrics_config (
 );
 comment on table cdp.tenant_metrics_config is 'One row per tenant that departs from the defaults. fx_rates: currency -> units of base_currency per unit';
 
+-- Sums and estimates are ten digits wider than the amounts in them: one absurd line must not end a tenant's refresh.
 create table cdp.customer_metrics (
     tenant_id text not null,
     cdp_profile_id text not null collate "C",
@@ -256,9 +257,9 @@ create table cdp.customer_metrics (
     freq_90d integer not null,
     orders integer not null,
     orders_without_rate integer not null,
-    avg_order_value numeric(18, 4) not null,
-    monetary_90d numeric(18, 4) not null,
-    clv_est numeric(18, 4) not null,
+    avg_order_value numeric(28, 4) not null,
+    monetary_90d numeric(28, 4) not null,
+    clv_est numeric(28, 4) not null,
     experience_score numeric(6, 2) not null,
     segment text not null,
     segment_reason jsonb not null,

@@ -52,7 +52,7 @@ begin
 end
 $$;
 
-create function cdp.resolve_transactions(p_tenant text, p_keys text [] default null) returns bigint
+create function cdp.resolve_transactions(p_tenant text, p_keys text[] default null) returns bigint
 language plpgsql as $$
 -- Owner and status of transactions: the owner is the root of the profile that the edge names, the status that of the
 -- order's newest tracking event with a known status. Only rows that can differ from the default are looked at, so
@@ -110,7 +110,7 @@ begin
 end
 $$;
 
-create function cdp.resolve_events(p_tenant text, p_keys text [] default null) returns bigint
+create function cdp.resolve_events(p_tenant text, p_keys text[] default null) returns bigint
 language plpgsql as $$
 declare
     written bigint;
@@ -144,7 +144,7 @@ begin
 end
 $$;
 
-create function cdp.resolve_feedback(p_tenant text, p_keys text [] default null) returns bigint
+create function cdp.resolve_feedback(p_tenant text, p_keys text[] default null) returns bigint
 language plpgsql as $$
 declare
     written bigint;
@@ -224,21 +224,32 @@ language plpgsql set enable_nestloop = off as $$
 -- One decision per active profile and channel over the profile and everything merged into it: any -1 denies, else an
 -- explicit 1 grants, else unset. LEO's own merge only ever raises consent and forgets a loser's refusal; a merged
 -- profile that the source has removed since still counts here, since a refusal does not lapse with its record.
+-- For that reason the chain of merges is followed here anew: root_profile_id ends where a profile has been removed.
 begin
     perform ops.require_tenant(p_tenant);
     return query
-    with said as (
+    with recursive chain as (
+        select p.cdp_profile_id as speaker, p.cdp_profile_id as speaks_for, p.merged_into as next
+        from cdp.customer_profile as p
+        where p.tenant_id = p_tenant
+        union all
+        select c.speaker, w.cdp_profile_id, w.merged_into
+        from chain as c
+        inner join cdp.customer_profile as w on w.tenant_id = p_tenant and w.cdp_profile_id = c.next
+    ) cycle speaks_for set is_circle using visited,
+    said as (
         select
-            p.root_profile_id as cdp_profile_id, c.channel,
+            s.speaks_for as cdp_profile_id, c.channel,
             array_agg(p.cdp_profile_id order by p.cdp_profile_id) filter (where c.value < 0) as refused_by,
             array_agg(p.cdp_profile_id order by p.cdp_profile_id) filter (where c.value > 0) as agreed_by
-        from cdp.customer_profile as p
+        from chain as s
+        inner join cdp.customer_profile as p on p.tenant_id = p_tenant and p.cdp_profile_id = s.speaker
         cross join lateral (values
             ('email', p.receive_email), ('sms', p.receive_sms), ('web_push', p.receive_web_push),
             ('app_push', p.receive_app_push), ('ads', p.receive_ads)
         ) as c (channel, value)
-        where p.tenant_id = p_tenant
-        group by p.root_profile_id, c.channel
+        where not s.is_circle
+        group by s.speaks_for, c.channel
     ),
     wanted as (
         select

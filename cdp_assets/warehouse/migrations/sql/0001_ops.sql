@@ -18,7 +18,7 @@ begin
 end
 $$;
 
-comment on procedure ops.isolate(regclass) is 'Forced row level security by tenant_id; every table with tenant_id goes through here';
+comment on procedure ops.isolate (regclass) is 'Forced row level security by tenant_id; every table with tenant_id goes through here';
 
 create table ops.tenant (
     tenant_id text primary key check (tenant_id ~ '^[a-z0-9][a-z0-9_-]{0,62}$'),
@@ -146,4 +146,4 @@ begin
 end
 $$;
 
-comment on procedure ops.remove_tenant(text) is 'Deletes every row of the tenant from every table that has tenant_id, the registry last';
+comment on procedure ops.remove_tenant (text) is 'Deletes every row of the tenant from every table that has tenant_id, the registry last';

@@ -1,0 +1,195 @@
+"""Jobs: named selections of assets with their run configuration, and the purge of old runs.
+
+Belongs here: what one run does, and how a run of a tenant is asked for. Does not belong here: when (`schedules`,
+`sensors`), the assets themselves (the stages). Every job of assets runs for one tenant: it is partitioned as they are.
+Annotations are not postponed: Dagster reads them.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from cdp_assets.automation.decisions import TABLES, Mode
+from cdp_assets.automation.runs import FINISHED, SEGMENT_TAG
+from cdp_assets.partitions import tenants
+from cdp_assets.policies import TENANT_TAG
+
+LANDING = dg.AssetSelection.groups("landing")
+
+SEGMENT_TABLES = ("customer_profile", "transactional_context")
+"""Tables that can be synced for one segment."""
+
+
+def ops_config(config: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Run configuration by table of `cdp`; the step of an asset is named after its key."""
+    return {"ops": {f"cdp__{table}": {"config": dict(values)} for table, values in config.items()}}
+
+
+def segment_config(segment_id: str) -> dict[str, Any]:
+    """Run configuration of `leo_segment_etl`."""
+    return ops_config({table: {"segment_id": segment_id} for table in SEGMENT_TABLES})
+
+
+def run_request(
+    job: dg.UnresolvedAssetJobDefinition,
+    tenant_id: str,
+    *,
+    run_key: str | None = None,
+    tables: Mapping[str, Mode | None] | None = None,
+    segment_id: str | None = None,
+) -> dg.RunRequest:
+    """Ask for a run of a job for one tenant.
+
+    Args:
+        job: one of this module.
+        tenant_id: its partition.
+        run_key: Dagster launches a key once, for ever; see who passes one.
+        tables: only these tables of `cdp`, with the mode of those that are synced.
+        segment_id: the segment that the run is restricted to.
+    """
+    run_config: dict[str, Any] = {}
+    if tables is not None:
+        run_config = ops_config({table: {"mode": mode} for table, mode in tables.items() if mode is not None})
+    if segment_id is not None:
+        run_config = segment_config(segment_id)
+    return dg.RunRequest(
+        run_key=run_key,
+        job_name=job.name,
+        partition_key=tenant_id,
+        run_config=run_config,
+        tags={TENANT_TAG: tenant_id, **({SEGMENT_TAG: segment_id} if segment_id is not None else {})},
+        asset_selection=None if tables is None else [dg.AssetKey(["cdp", table]) for table in tables],
+    )
+
+
+def _asset_job(
+    name: str,
+    description: str,
+    selection: dg.AssetSelection,
+    config: Callable[[], dict[str, Any]],
+    tags: Mapping[str, str],
+) -> dg.UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        name,
+        description=description,
+        selection=selection,
+        tags={"cdp/stage": "landing", **tags},
+        # By partition rather than once: so a run that a person or a backfill starts has the tenant's tag as well, by
+        # which dagster.yaml shares out the places.
+        config=dg.PartitionedConfig(
+            tenants,
+            run_config_for_partition_key_fn=lambda _: config(),
+            tags_for_partition_key_fn=lambda key: {TENANT_TAG: key},
+        ),
+        executor_def=dg.in_process_executor,
+    )
+
+
+leo_cdp_sync = _asset_job(
+    "leo_cdp_sync",
+    "Incremental sync of one tenant: every collection of LEO CDP by its window (new times only), then what is derived. "
+    "A collection that was never swept is swept.",
+    LANDING,
+    lambda: ops_config({table: {"mode": "WINDOW"} for table in TABLES.values()}),
+    {"dagster/priority": "1"},
+)
+
+leo_cdp_sweep = _asset_job(
+    "leo_cdp_sweep",
+    "Full sweep of one tenant: compares every key and revision with the ledger, so it finds silent updates and deletes "
+    "too. Unchanged documents do not travel.",
+    LANDING,
+    lambda: ops_config({table: {"mode": "SWEEP"} for table in TABLES.values()}),
+    {"dagster/priority": "-1"},  # behind the incremental syncs of the other tenants, which are short
+)
+
+leo_segment_etl = _asset_job(
+    "leo_segment_etl",
+    "Profiles of one LEO segment and their transactions, then what is derived from them. Wants the segment's id as "
+    "`segment_id` of both synced assets; blank, as the launchpad proposes it, processes nothing and says so.",
+    dg.AssetSelection.assets(
+        *(
+            ["cdp", table]
+            for table in (
+                "customer_profile",
+                "profile_segment",
+                "consent",
+                "transactional_context",
+                "customer_metrics",
+            )
+        )
+    ),
+    lambda: segment_config(""),
+    {},
+)
+
+
+class PurgeConfig(dg.Config):
+    """What may go."""
+
+    keep_days: int = Field(30, ge=1, description="Runs that ended within so many days stay")
+    max_runs: int = Field(
+        50_000,
+        ge=1,
+        description="Runs deleted at most; a week of 50 tenants with a sync every 15 minutes is 34,000",
+    )
+
+
+@dg.op(
+    description="Deletes finished runs with all their events, but for those that show the newest state of an asset.",
+    tags={"cdp/stage": "operations"},
+)
+def delete_old_runs(context: dg.OpExecutionContext, config: PurgeConfig) -> None:
+    """Runs and events have no retention in Dagster: 30 assets every 5 minutes write 300 MB of events a day."""
+    instance = context.instance
+    cutoff = datetime.now(UTC) - timedelta(days=config.keep_days)
+    old = instance.get_run_ids(dg.RunsFilter(statuses=FINISHED, updated_before=cutoff), limit=config.max_runs)
+    newest = runs_with_newest_state(instance) if old else set()
+    deleted = 0
+    for run_id in old:
+        if run_id not in newest:
+            instance.delete_run(run_id)
+            deleted += 1
+    context.log.info(
+        "deleted %d runs that ended before %s; kept %d that show the newest state of an asset's partition",
+        deleted,
+        cutoff.isoformat(" ", "minutes"),
+        len(old) - deleted,
+    )
+    context.add_output_metadata({"deleted": deleted, "kept": len(old) - deleted})
+
+
+def runs_with_newest_state(instance: dg.DagsterInstance) -> set[str]:
+    """Runs with the newest materialization of an asset or of a partition of it.
+
+    Without their events such a partition, of a suspended tenant for instance, would count as never materialized.
+    """
+    found: set[str] = set()
+    for asset_key in instance.all_asset_keys():
+        by_partition = instance.get_latest_storage_id_by_partition(
+            asset_key, dg.DagsterEventType.ASSET_MATERIALIZATION
+        )
+        # one by one: a key per tenant and segment, and a list of storage ids would be one statement of any length
+        filters: list[dg.AssetKey | dg.AssetRecordsFilter] = [asset_key]
+        filters += [
+            dg.AssetRecordsFilter(asset_key, storage_ids=[storage_id]) for storage_id in by_partition.values()
+        ]
+        for wanted in filters:
+            found.update(record.run_id for record in instance.fetch_materializations(wanted, limit=1).records)
+    return found
+
+
+@dg.job(
+    description="Deletes the record of old runs from Dagster's own storage. The warehouse's `ops.etl_runs` stays.",
+    tags={"cdp/stage": "operations", "dagster/priority": "-2"},
+    executor_def=dg.in_process_executor,
+)
+def purge_old_runs() -> None:
+    """One step."""
+    delete_old_runs()
+
+
+jobs = [leo_cdp_sync, leo_cdp_sweep, leo_segment_etl, purge_old_runs]

@@ -1,0 +1,120 @@
+"""What Dagster itself knows of runs: which are in flight, how the last ones ended, whose they are.
+
+Belongs here: reading run records and their tags. Does not belong here: what follows from it (`decisions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+import dagster as dg
+
+from cdp_assets import keys, partitions
+from cdp_assets.automation.decisions import RunInFlight
+from cdp_assets.policies import TENANT_TAG
+
+SEGMENT_TAG = "cdp/segment"
+"""Run tag with the id of the segment that a run is restricted to."""
+
+PARTITION_TAG = "dagster/partition"
+SCHEDULE_TAG = "dagster/schedule_name"
+SENSOR_TAG = "dagster/sensor_name"
+WILL_RETRY_TAG = "dagster/will_retry"
+
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+NOT_FINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED]
+"""Queued and starting runs too: a guard that knows only running ones launches a second run into the queue."""
+
+
+def tenant_of(tags: Mapping[str, str]) -> str | None:
+    """The tenant of a run: by our tag, by its dimension of the partition, or by the partition itself."""
+    for tag in (TENANT_TAG, f"{PARTITION_TAG}/{partitions.TENANT_DIMENSION}", PARTITION_TAG):
+        value = tags.get(tag)
+        if value is not None:
+            try:
+                return keys.tenant_id(value)
+            except ValueError:  # the partition of something else, a segment for instance
+                continue
+    return None
+
+
+def segment_of(tags: Mapping[str, str]) -> str | None:
+    """The segment of a run: by our tag, by its dimension of the partition, or by the partition itself."""
+    for tag in (SEGMENT_TAG, f"{PARTITION_TAG}/{partitions.SEGMENT_DIMENSION}", PARTITION_TAG):
+        if tag in tags:
+            return tags[tag]
+    return None
+
+
+def runs_in_flight(instance: dg.DagsterInstance) -> list[RunInFlight]:
+    """All runs that have not ended, whoever asked for them: a person's run counts as much as a sensor's.
+
+    A run whose process was killed outside of the daemon's sight counts until run monitoring ends it (dagster.yaml).
+    """
+    records = instance.get_run_records(dg.RunsFilter(statuses=NOT_FINISHED))
+    return [
+        RunInFlight(tenant_of(run.tags), run.tags.get(SCHEDULE_TAG), segment_of(run.tags))
+        for run in (record.dagster_run for record in records)
+    ]
+
+
+def is_finished(instance: dg.DagsterInstance, run_id: str) -> bool | None:
+    """Whether the run has ended; None when this instance does not know it."""
+    run = instance.get_run_by_id(run_id)
+    return None if run is None else run.is_finished
+
+
+def failed_since(
+    instance: dg.DagsterInstance, job: str, sensor: str, tenant_id: str, table: str, since: datetime | None
+) -> dict[str, datetime]:
+    """Run id -> end of the sensor's runs that should have loaded the table since then, and did not succeed.
+
+    Covers what `ops.etl_runs` cannot: runs that died before their first step (no worker, broken image).
+    """
+    records = instance.get_run_records(
+        dg.RunsFilter(
+            job_name=job,
+            statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
+            tags={SENSOR_TAG: sensor, TENANT_TAG: tenant_id},
+            created_after=since,
+        ),
+        limit=10,  # the back-off is at its longest from the 7th on
+    )
+    asset = dg.AssetKey(["cdp", table])
+    return {
+        record.dagster_run.run_id: record.update_timestamp
+        for record in records
+        if asset in (record.dagster_run.asset_selection or {asset})
+    }
+
+
+def outcomes_before(instance: dg.DagsterInstance, run: dg.DagsterRun, *, limit: int = 64) -> list[bool]:
+    """Whether earlier runs of the same work succeeded, newest first.
+
+    The same work: same job, same partition, and assets that this run has as well; otherwise a sweep of the products
+    that succeeds would pass for the recovery of a failed sweep of the profiles.
+    """
+    record = instance.get_run_record_by_id(run.run_id)
+    if record is None:
+        return []
+    partition = run.tags.get(PARTITION_TAG)
+    earlier = instance.get_run_records(
+        dg.RunsFilter(
+            job_name=run.job_name,
+            statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE],
+            tags={PARTITION_TAG: partition} if partition else {},
+            created_before=record.create_timestamp,
+        ),
+        limit=limit,
+    )
+    return [
+        other.dagster_run.status == dg.DagsterRunStatus.SUCCESS
+        for other in earlier
+        if other.dagster_run.run_id != run.run_id
+        and _covers(run.asset_selection, other.dagster_run.asset_selection)
+    ]
+
+
+def _covers(these: Collection[dg.AssetKey] | None, those: Collection[dg.AssetKey] | None) -> bool:
+    return these is None or (those is not None and set(those) <= set(these))
