@@ -23,13 +23,13 @@ RELATIONS = f"""
             where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
         ) as has_tenant
     from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and {OURS.format(oid='c.oid')}
+    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and {OURS.format(oid="c.oid")}
 """
 ROUTINES = f"""
     select p.oid, quote_ident(n.nspname) || '.' || quote_ident(p.proname) as name, p.prokind, p.prosecdef, p.prorettype,
         p.pronargs - p.pronargdefaults as needed, p.proargtypes::regtype[]::text[] as arguments
     from pg_proc as p inner join pg_namespace as n on n.oid = p.pronamespace
-    where {OURS.format(oid='p.oid')}
+    where {OURS.format(oid="p.oid")}
 """
 
 # rule -> query for the names of what breaks it

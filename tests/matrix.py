@@ -67,7 +67,7 @@ class Probe:
         """The tenants whose rows may be seen: its own; and all registrations for the pipeline outside a tenant."""
         if (relation, self.role) == ("ops.tenant", "cdp_pipeline") and self.scope in {None, ""}:
             return TENANTS
-        return TENANTS & {self.scope}
+        return TENANTS & {self.scope or ""}
 
     def may(self, relation: str, action: str) -> bool:
         """What the roles are for: the pipeline works on everything, the others read cdp."""
@@ -76,7 +76,7 @@ class Probe:
     def relations(self, conn: Conn) -> list[str]:
         """What can be read or written that must not, or cannot and should."""
         found = []
-        for relation in conn.cursor(row_factory=namedtuple_row).execute(f"{RELATIONS} order by 2").fetchall():
+        for relation in objects(conn, RELATIONS):
             if relation.relkind == "S":
                 attempts = _sequence(relation.name)
             elif not relation.has_tenant:
@@ -129,14 +129,19 @@ class Probe:
     def routines(self, conn: Conn) -> list[str]:
         """Routines that work for a tenant which is not the transaction's, or that take none and are open."""
         found = []
-        for routine in conn.cursor(row_factory=namedtuple_row).execute(f"{ROUTINES} order by 2").fetchall():
+        for routine in objects(conn, ROUTINES):
             if routine.name == "ops.current_tenant":
                 continue
-            for tenant in sorted(TENANTS - {self.scope}) if takes_tenant(routine) else [""]:
+            for tenant in sorted(TENANTS - {self.scope or ""}) if takes_tenant(routine) else [""]:
                 right = {RAISED, NOT_ALLOWED} if tenant else {NOT_ALLOWED}
                 if (got := self.run(call(routine, tenant))) not in right:
                     found.append(f"{self.role} in {self.scope!r}: {call(routine, tenant)} gave {got}")
         return found
+
+
+def objects(conn: Conn, query: str) -> list[Any]:
+    """What the catalog has, in the order of names, with columns as attributes."""
+    return list(conn.cursor(row_factory=namedtuple_row).execute(f"{query} order by name"))
 
 
 def takes_tenant(routine: Any) -> bool:
@@ -152,7 +157,11 @@ def call(routine: Any, tenant: str) -> str:
 
 
 def _sequence(name: str) -> Iterator[Attempt]:
-    for statement in (f"select last_value from {name}", f"select nextval('{name}')", f"select setval('{name}', 9)"):
+    for statement in (
+        f"select last_value from {name}",
+        f"select nextval('{name}')",
+        f"select setval('{name}', 9)",
+    ):
         yield statement, [], {NOT_ALLOWED}
 
 

@@ -100,6 +100,6 @@ def fingerprint(conn: Conn, tenant: str) -> dict[str, list[str]]:
     """Every row of the tenant in every table, as text; `conn` is a superuser's."""
     statement = "select t::text from {} as t where tenant_id = %s order by 1"
     return {
-        table: [row[0] for row in conn.execute(statement.format(table), (tenant,))]  # type: ignore[call-overload]
+        table: [row[0] for row in conn.execute(statement.format(table), (tenant,))]
         for table in tenant_tables(conn)
     }

@@ -19,11 +19,14 @@ AS_OF = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """The day on which tests stand."""
 
 
-class Shop:
-    """Rows of one tenant. Every method is one transaction."""
+_tenants = count(1)
 
-    def __init__(self, warehouse: Warehouse, tenant: str = "acme") -> None:
-        self._warehouse, self.tenant = warehouse, tenant
+
+class Shop:
+    """Rows of one tenant, which no other shop has. Every method is one transaction."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse, self.tenant = warehouse, f"shop{next(_tenants)}"
         self._numbers = count(1)
 
     def profile(self, key: str = "a", *, into: str | None = None, **values: Any) -> None:
@@ -31,7 +34,13 @@ class Shop:
         status = "merged" if into else "active"
         self._insert(
             "customer_profile",
-            **{"cdp_profile_id": key, "root_profile_id": key, "merged_into": into, "status": status, **values},
+            **{
+                "cdp_profile_id": key,
+                "root_profile_id": key,
+                "merged_into": into,
+                "status": status,
+                **values,
+            },
         )
 
     def line(self, amount: object, days_ago: float | None = 5, *, profile: str = "a", **values: Any) -> str:
@@ -53,7 +62,9 @@ class Shop:
 
     def about(self, table: str, key: str, profile: str | None) -> None:
         """A row of any table that names a profile as its owner."""
-        column = {"transactional_context": "txn_id", "tracking_event": "event_id", "feedback": "feedback_id"}[table]
+        column = {"transactional_context": "txn_id", "tracking_event": "event_id", "feedback": "feedback_id"}[
+            table
+        ]
         self._insert(table, **{column: key, "cdp_profile_id": profile, "source_profile_id": profile})
 
     def config(self, **values: Any) -> None:
@@ -67,7 +78,7 @@ class Shop:
         changed = ", ".join(f"{name} = %s" for name in values)
         with self._warehouse.tenant(self.tenant) as conn:
             statement = f"update cdp.{table} set {changed} where {column} = %s"
-            assert conn.execute(statement, [*values.values(), key]).rowcount == 1  # type: ignore[call-overload]
+            assert conn.execute(statement, [*values.values(), key]).rowcount == 1
 
     def bury(self, table: str, key: str) -> None:
         """The source no longer has the document."""
@@ -78,7 +89,7 @@ class Shop:
         row: tuple[Any, ...] | None = None
         for function in functions:
             with self._warehouse.tenant(self.tenant) as conn:
-                row = conn.execute(f"select * from cdp.{function}(%s)", (self.tenant,)).fetchone()  # type: ignore[call-overload]
+                row = conn.execute(f"select * from cdp.{function}(%s)", (self.tenant,)).fetchone()
         assert row is not None
         return row
 
@@ -92,7 +103,7 @@ class Shop:
     def read(self, statement: str) -> list[Any]:
         """Rows of the tenant, with their columns as attributes."""
         with self._warehouse.tenant(self.tenant) as conn, conn.cursor(row_factory=namedtuple_row) as cur:
-            return cur.execute(statement).fetchall()  # type: ignore[call-overload, no-any-return]
+            return cur.execute(statement).fetchall()
 
     def metrics(self, profile: str = "a") -> Any:
         """The metrics of one profile; None when it has none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,16 +11,28 @@ import psycopg
 import pytest
 
 from cdp_assets.warehouse.connection import Warehouse
+from tests.conftest import Server
+from tests.databases import shared_database
 from tests.shop import AS_OF, Shop
 
 MOST = Decimal("99999999999999.9999")
 """The largest amount that a line may have."""
 
 
+@pytest.fixture(scope="module")
+def shared(postgres: Server) -> Iterator[Warehouse]:
+    """A warehouse in which every test has a tenant of its own."""
+    with (
+        shared_database(postgres, "test_metrics") as name,
+        Warehouse(postgres.dsn(name, user="cdp_pipeline")) as opened,
+    ):
+        yield opened
+
+
 @pytest.fixture
-def shop(warehouse: Warehouse) -> Shop:
+def shop(shared: Warehouse) -> Shop:
     """A shop with one profile, `a`."""
-    shop = Shop(warehouse)
+    shop = Shop(shared)
     shop.profile("a")
     return shop
 
@@ -56,7 +69,14 @@ def test_a_golden_case_holds(shop: Shop, case: str) -> None:
         shop.config(**config)
     assert shop.refresh() == 1
     got = shop.metrics()
-    found = (got.freq_90d, got.avg_order_value, got.monetary_90d, got.clv_est, got.experience_score, got.segment)
+    found = (
+        got.freq_90d,
+        got.avg_order_value,
+        got.monetary_90d,
+        got.clv_est,
+        got.experience_score,
+        got.segment,
+    )
     assert found == (*map(Decimal, expected[:5]), expected[5])
     reason = {"clv_calc", "freq_90d", "monetary_90d", "last_purchase"}
     assert set(got.segment_reason) == reason
@@ -121,7 +141,9 @@ def test_without_a_base_currency_money_is_in_the_one_bought_in_most(shop: Shop) 
     got = shop.metrics()
     assert (got.currency, got.orders, got.freq_90d, got.orders_without_rate) == ("VND", 3, 3, 1)
     assert (got.avg_order_value, got.monetary_90d) == (200_000, 400_000)
-    assert got.last_purchase == AS_OF - timedelta(days=5)  # what cannot be converted is a purchase all the same
+    assert got.last_purchase == AS_OF - timedelta(
+        days=5
+    )  # what cannot be converted is a purchase all the same
 
 
 def test_of_two_currencies_bought_in_as_often_the_latest_is_taken(shop: Shop) -> None:
@@ -195,10 +217,10 @@ def test_a_second_refresh_writes_nothing(shop: Shop) -> None:
     assert shop.metrics() == before
 
 
-def test_two_refreshes_in_one_transaction_do_not_mix(shop: Shop, warehouse: Warehouse) -> None:
-    with warehouse.tenant("acme") as conn:
-        statement = "select cdp.refresh_customer_metrics('acme', %s)"
-        assert [conn.execute(statement, (AS_OF,)).fetchone() for _ in range(2)] == [(1,), (0,)]
+def test_two_refreshes_in_one_transaction_do_not_mix(shop: Shop, shared: Warehouse) -> None:
+    with shared.tenant(shop.tenant) as conn:
+        statement = "select cdp.refresh_customer_metrics(%s, %s)"
+        assert [conn.execute(statement, (shop.tenant, AS_OF)).fetchone() for _ in range(2)] == [(1,), (0,)]
 
 
 def test_what_is_later_than_as_of_is_ignored(shop: Shop) -> None:
@@ -218,23 +240,27 @@ def test_without_as_of_it_is_now(shop: Shop) -> None:
     assert (shop.metrics().freq_90d, shop.metrics().experience_score) == (1, 43)
 
 
-def test_a_call_for_another_tenant_is_refused_and_changes_nothing(shop: Shop, warehouse: Warehouse) -> None:
-    other = Shop(warehouse, "lotus")
+def test_a_call_for_another_tenant_is_refused_and_changes_nothing(shop: Shop, shared: Warehouse) -> None:
+    other = Shop(shared)
     other.profile("a")
     shop.refresh()
     shop.line(100)
-    with warehouse.tenant("lotus") as conn:
-        with pytest.raises(psycopg.errors.RaiseException, match="open for tenant lotus, the call is for acme"):
-            conn.execute("select cdp.refresh_customer_metrics('acme')")
+    call = "select cdp.refresh_customer_metrics(%s)"
+    with shared.tenant(other.tenant) as conn:
+        refusal = f"open for tenant {other.tenant}, the call is for {shop.tenant}"
+        with pytest.raises(psycopg.errors.RaiseException, match=refusal):
+            conn.execute(call, (shop.tenant,))
+        conn.rollback()
+    with shared.control() as conn:
+        with pytest.raises(psycopg.errors.RaiseException, match="open for tenant none, the call is for"):
+            conn.execute(call, (shop.tenant,))
         conn.rollback()
     assert shop.metrics().orders == 0
     assert other.metrics() is None
-    with pytest.raises(psycopg.errors.RaiseException, match="open for tenant none"), warehouse.control() as conn:
-        conn.execute("select cdp.refresh_customer_metrics('acme')")
 
 
-def test_orders_of_another_tenant_with_equal_keys_do_not_count(shop: Shop, warehouse: Warehouse) -> None:
-    other = Shop(warehouse, "lotus")
+def test_orders_of_another_tenant_with_equal_keys_do_not_count(shop: Shop, shared: Warehouse) -> None:
+    other = Shop(shared)
     other.profile("a")
     other.line(900, 5, transaction_id="o1")
     other.config(cac=999)

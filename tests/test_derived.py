@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from cdp_assets.warehouse.connection import Warehouse
+from tests.conftest import Server
+from tests.databases import shared_database
 from tests.shop import Shop
 
 
+@pytest.fixture(scope="module")
+def shared(postgres: Server) -> Iterator[Warehouse]:
+    """A warehouse in which every test has a tenant of its own."""
+    with (
+        shared_database(postgres, "test_derived") as name,
+        Warehouse(postgres.dsn(name, user="cdp_pipeline")) as opened,
+    ):
+        yield opened
+
+
 @pytest.fixture
-def shop(warehouse: Warehouse) -> Shop:
+def shop(shared: Warehouse) -> Shop:
     """A tenant without rows."""
-    return Shop(warehouse)
+    return Shop(shared)
 
 
 # -- merges ------------------------------------------------------------------------------------------------------------
 
 
 def roots(shop: Shop) -> dict[str, str]:
-    return {row.cdp_profile_id: row.root_profile_id for row in shop.read("select * from cdp.customer_profile")}
+    return {
+        row.cdp_profile_id: row.root_profile_id for row in shop.read("select * from cdp.customer_profile")
+    }
 
 
 MERGES: dict[str, tuple[dict[str, str | None], dict[str, str]]] = {
@@ -115,15 +130,15 @@ def test_what_belongs_to_nobody_stays_so(shop: Shop, table: str) -> None:
 
 
 @pytest.mark.parametrize("table", OWNED)
-def test_only_the_rows_that_are_asked_for_are_resolved(shop: Shop, warehouse: Warehouse, table: str) -> None:
+def test_only_the_rows_that_are_asked_for_are_resolved(shop: Shop, shared: Warehouse, table: str) -> None:
     shop.profile("a")
     shop.profile("b", into="a")
     for key in ("one", "two"):
         shop.about(table, key, "b")
     shop.derive("resolve_profiles")
-    with warehouse.tenant("acme") as conn:
-        statement = f"select cdp.{OWNED[table]}('acme', %s)"
-        assert conn.execute(statement, (["one", "unknown"],)).fetchone() == (1,)  # type: ignore[call-overload]
+    with shared.tenant(shop.tenant) as conn:
+        statement = f"select cdp.{OWNED[table]}(%s, %s)"
+        assert conn.execute(statement, (shop.tenant, ["one", "unknown"])).fetchone() == (1,)
     moved = [row[1] for row in shop.read(f"select * from cdp.{table} where cdp_profile_id = 'a'")]
     assert moved == ["one"]
 

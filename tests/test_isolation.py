@@ -15,7 +15,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import namedtuple_row
 
 from cdp_assets.landing import derived
 from cdp_assets.landing.contracts import CONTRACTS
@@ -25,7 +24,8 @@ from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant, put_tenant
 from tests.catalog import ROLES, ROUTINES, RULES, lint
 from tests.conftest import Server
-from tests.matrix import TENANTS, Probe, call, takes_tenant
+from tests.databases import shared_database
+from tests.matrix import TENANTS, Probe, call, objects, takes_tenant
 from tests.rows import Conn, fill, fingerprint, insert, required, tenant_tables
 
 SCOPES = ("acme", "lotus", None, "", "garbage", "postgres")
@@ -35,14 +35,10 @@ SCOPES = ("acme", "lotus", None, "", "garbage", "postgres")
 @pytest.fixture(scope="module")
 def filled(postgres: Server) -> Iterator[str]:
     """A database in which acme and lotus have equal rows; tests here leave it as it is."""
-    admin = postgres.dsn("postgres", user="postgres")
-    with psycopg.connect(admin, autocommit=True) as conn:
-        conn.execute("create database test_isolation template template_cdp strategy file_copy")
-    with psycopg.connect(postgres.dsn("test_isolation", user="postgres")) as conn:
-        fill(conn, sorted(TENANTS))
-    yield "test_isolation"
-    with psycopg.connect(admin, autocommit=True) as conn:
-        conn.execute("drop database test_isolation with (force)")
+    with shared_database(postgres, "test_isolation") as name:
+        with psycopg.connect(postgres.dsn(name, user="postgres")) as conn:
+            fill(conn, sorted(TENANTS))
+        yield name
 
 
 @pytest.fixture
@@ -99,7 +95,7 @@ LEAKS = {
 
 @pytest.mark.parametrize("leak", LEAKS)
 def test_the_matrix_finds_a_leak_that_is_put_there(owner: Conn, leak: str) -> None:
-    owner.execute(LEAKS[leak])  # type: ignore[call-overload]
+    owner.execute(LEAKS[leak])
     assert Probe(owner, "cdp_pipeline", "acme").relations(owner)
 
 
@@ -128,13 +124,12 @@ def test_routines_called_for_their_own_tenant_leave_the_other_alone(
     with psycopg.connect(owner_dsn, autocommit=True) as conn:
         fill(conn, sorted(TENANTS))
         before = fingerprint(conn, "lotus")
-        routines = conn.cursor(row_factory=namedtuple_row).execute(f"{ROUTINES} order by 2").fetchall()
         with psycopg.connect(postgres.dsn(database, user="cdp_pipeline"), autocommit=True) as pipeline:
-            for routine in routines:
+            for routine in objects(conn, ROUTINES):
                 if takes_tenant(routine):
                     with pipeline.transaction():
                         pipeline.execute("select set_config('app.tenant_id', 'acme', true)")
-                        pipeline.execute(call(routine, "acme"))  # type: ignore[call-overload]
+                        pipeline.execute(call(routine, "acme"))
         assert fingerprint(conn, "lotus") == before
         assert not any(fingerprint(conn, "acme").values())  # the last of them was ops.remove_tenant
 
@@ -142,7 +137,9 @@ def test_routines_called_for_their_own_tenant_leave_the_other_alone(
 # -- what the answer itself could tell -------------------------------------------------------------------------------
 
 
-def test_an_error_does_not_tell_whether_another_tenant_has_the_key(owner: Conn, postgres: Server, filled: str) -> None:
+def test_an_error_does_not_tell_whether_another_tenant_has_the_key(
+    owner: Conn, postgres: Server, filled: str
+) -> None:
     with psycopg.connect(postgres.dsn(filled, user="cdp_pipeline")) as conn:
         for table in tenant_tables(owner):
             told = set()
@@ -150,11 +147,13 @@ def test_an_error_does_not_tell_whether_another_tenant_has_the_key(owner: Conn, 
                 values = {
                     name: key if value == "k" else value for name, value in required(owner, table).items()
                 } | {"tenant_id": "lotus"}
-                statement = f"insert into {table} ({', '.join(values)}) values ({', '.join(['%s'] * len(values))})"
+                statement = (
+                    f"insert into {table} ({', '.join(values)}) values ({', '.join(['%s'] * len(values))})"
+                )
                 for suffix in ("", " on conflict do nothing"):
                     conn.execute("select set_config('app.tenant_id', 'acme', true)")
                     with pytest.raises(psycopg.errors.InsufficientPrivilege) as error:
-                        conn.execute(statement + suffix, list(values.values()))  # type: ignore[call-overload]
+                        conn.execute(statement + suffix, list(values.values()))
                     conn.rollback()
                     told.add(str(error.value))
             assert len(told) == 1, told
@@ -165,7 +164,9 @@ def test_statistics_show_no_values(owner: Conn, postgres: Server, filled: str) -
     owner.commit()
     for role in ROLES:
         with psycopg.connect(postgres.dsn(filled, user=role)) as conn:
-            told = conn.execute("select tablename from pg_stats where schemaname in ('ops', 'cdp')").fetchall()
+            told = conn.execute(
+                "select tablename from pg_stats where schemaname in ('ops', 'cdp')"
+            ).fetchall()
             assert {name for (name,) in told} <= {"alembic_version"}
 
 
@@ -176,7 +177,10 @@ MUTATIONS = [
     ("row security is forced", "alter table ops.ledger no force row level security"),
     ("every table has tenant_id", "create table cdp.note (id bigint)"),
     ("the policy binds reading and writing", "drop policy tenant_isolation on cdp.segment"),
-    ("the policy binds reading and writing", "alter policy tenant_isolation on cdp.segment with check (true)"),
+    (
+        "the policy binds reading and writing",
+        "alter policy tenant_isolation on cdp.segment with check (true)",
+    ),
     ("the policy binds reading and writing", "alter policy tenant_isolation on cdp.segment to cdp_pipeline"),
     ("no other policy widens it", "create policy all_see on cdp.segment for select using (true)"),
     ("no other policy widens it", "alter policy registry on ops.tenant to public"),
@@ -190,7 +194,10 @@ MUTATIONS = [
     ),
     ("grants end at select, insert, update, delete", "grant truncate on cdp.segment to cdp_pipeline"),
     ("grants end at select, insert, update, delete", "grant select on cdp.segment to public"),
-    ("grants end at select, insert, update, delete", "create sequence cdp.s; grant usage on cdp.s to cdp_pipeline"),
+    (
+        "grants end at select, insert, update, delete",
+        "create sequence cdp.s; grant usage on cdp.s to cdp_pipeline",
+    ),
     ("runtime roles are plain", "alter role cdp_reader bypassrls"),
     ("runtime roles are plain", "alter role cdp_transform superuser"),
     ("runtime roles are members of nothing", "grant cdp_owner to cdp_pipeline"),
@@ -214,7 +221,7 @@ def test_the_catalog_keeps_every_rule(owner: Conn) -> None:
 
 @pytest.mark.parametrize(("rule", "mutation"), MUTATIONS)
 def test_the_lint_finds_a_broken_rule(owner: Conn, rule: str, mutation: str) -> None:
-    owner.execute(mutation)  # type: ignore[call-overload]
+    owner.execute(mutation)
     assert rule in {finding.partition(": ")[0] for finding in lint(owner)}
 
 
@@ -237,7 +244,10 @@ def test_pooled_connections_never_carry_a_tenant_over(pipeline_dsn: str, owner_d
 
     def check_out(warehouse: Warehouse, seed: int) -> str | None:
         dice = random.Random(seed)
-        tenant, fault = dice.choice(tenants), dice.choice(["", "", "ours", "sql", "control", "commit", "dies"])
+        tenant, fault = (
+            dice.choice(tenants),
+            dice.choice(["", "", "ours", "sql", "control", "commit", "dies"]),
+        )
         if fault == "control":
             with warehouse.control() as conn:
                 seen = {row[0] for row in conn.execute("select tenant_id from cdp.segment")}
@@ -245,14 +255,18 @@ def test_pooled_connections_never_carry_a_tenant_over(pipeline_dsn: str, owner_d
         seen, wanted = set(), {tenant}
         try:
             with warehouse.tenant(tenant) as conn:
-                seen = {row[0] for row in conn.execute("update cdp.segment set name = 'x' returning tenant_id")}
+                seen = {
+                    row[0] for row in conn.execute("update cdp.segment set name = 'x' returning tenant_id")
+                }
                 if fault == "ours":
                     raise OurMistake
                 if fault == "sql":
                     conn.execute("select 1 / 0")
                 if fault == "commit":
                     conn.commit()  # ends the scope: what follows in the block sees nothing
-                    seen |= {f"after commit {row[0]}" for row in conn.execute("select tenant_id from cdp.segment")}
+                    seen |= {
+                        f"after commit {row[0]}" for row in conn.execute("select tenant_id from cdp.segment")
+                    }
                 if fault == "dies":
                     conn.execute("select pg_terminate_backend(pg_backend_pid())")
         except (OurMistake, psycopg.errors.DivisionByZero, psycopg.OperationalError):
@@ -269,11 +283,20 @@ def write_export(folder: Path, city: str, **changes: dict[str, Any]) -> DumpSour
     time = "2026-01-05T08:00:00.000Z"
     documents: dict[str, list[dict[str, Any]]] = {
         "cdp_segment": [{"_key": "s1", "name": city, "type": 1, "status": 1}],
-        "cdp_profile": [{"_key": key, "status": 1, "livingCity": city, "inSegments": [{"id": "s1"}]} for key in "ab"],
+        "cdp_profile": [
+            {"_key": key, "status": 1, "livingCity": city, "inSegments": [{"id": "s1"}]} for key in "ab"
+        ],
         "cdp_productitem": [{"_key": "i1", "status": 9, "title": city}],
-        "cdp_trackingevent": [{"_key": "e1", "metricName": "view", "refProfileId": "b", "srcTouchpointName": city}],
+        "cdp_trackingevent": [
+            {"_key": "e1", "metricName": "view", "refProfileId": "b", "srcTouchpointName": city}
+        ],
         "cdp_profile2conversion": [
-            {"_key": "c1", "_from": "cdp_profile/b", "_to": "cdp_productitem/i1", "transactionValue": len(city)}
+            {
+                "_key": "c1",
+                "_from": "cdp_profile/b",
+                "_to": "cdp_productitem/i1",
+                "transactionValue": len(city),
+            }
         ],
         "cdp_feedbackdata": [{"_key": "f1", "feedbackType": "REVIEW", "refProfileId": "b", "comment": city}],
     }
@@ -289,7 +312,9 @@ def write_export(folder: Path, city: str, **changes: dict[str, Any]) -> DumpSour
     return DumpSource(folder)
 
 
-def test_equal_keys_of_two_tenants_land_side_by_side(warehouse: Warehouse, owner_dsn: str, tmp_path: Path) -> None:
+def test_equal_keys_of_two_tenants_land_side_by_side(
+    warehouse: Warehouse, owner_dsn: str, tmp_path: Path
+) -> None:
     def land(tenant: str, source: DumpSource) -> None:
         for contract in CONTRACTS.values():
             with warehouse.session(tenant) as session:

@@ -28,6 +28,7 @@ from cdp_assets.sources.model import (
     SourceRejected,
     SourceUnavailable,
     Total,
+    fingerprint,
 )
 
 CDNOW = Path(__file__).parent / "data" / "cdnow_sample"
@@ -338,6 +339,7 @@ NO_KEY = [
     b'{"_key":"a/b"}',
     b'{"_key":"\\u0000"}',
     b'{"_key":"caf\xc3\xa9"}',
+    b'{"_key":"a\\n"}',
     b'{"_key":"' + b"x" * 255 + b'"}',
     b'["_key"]',
     b"{",
@@ -364,7 +366,8 @@ class TestOddDocuments:
         assert source.signature(PROFILE).count == 4
         pairs = keys(source)
         assert [key for key, _ in pairs] == ["p1", "p2", "p3", ""]
-        assert pairs[-1][1] == "sha:" + hashlib.sha256(odd).hexdigest()[:32]
+        assert pairs[-1][1] == fingerprint(odd)
+        assert list(source.fetch(PROFILE, ["", fingerprint(odd)])) == [[odd]]
 
     @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
     def test_a_document_that_msgspec_refuses_still_has_its_key(self, tmp_path: Path, odd: bytes) -> None:
@@ -375,14 +378,19 @@ class TestOddDocuments:
     def test_a_document_without_revision_has_its_hash_for_one(self, tmp_path: Path) -> None:
         document = b'{"_key":"p9","_id":"cdp_profile/p9"}'
         source = DumpSource(write_dump(tmp_path, {PROFILE: [document]}))
-        assert keys(source) == [("p9", "sha:" + hashlib.sha256(document).hexdigest()[:32])]
+        assert keys(source) == [("p9", fingerprint(document))]
 
-    def test_a_key_that_comes_twice_is_listed_once_and_given_twice(self, tmp_path: Path) -> None:
+    def test_a_second_document_with_a_key_goes_by_its_fingerprint(self, tmp_path: Path) -> None:
         twin = line(PROFILE, "p1", _rev="later")
         source = DumpSource(write_dump(tmp_path, {PROFILE: [*THREE, twin]}))
-        assert keys(source) == [("p1", "_p1---"), ("p2", "_p2---"), ("p3", "_p3---")]
+        assert keys(source) == [("p1", "_p1---"), ("p2", "_p2---"), ("p3", "_p3---"), ("", fingerprint(twin))]
         assert documents(source) == [*THREE, twin]
         assert list(source.fetch(PROFILE, ["p1"])) == [[THREE[0], twin]]
+        assert list(source.fetch(PROFILE, [fingerprint(twin)])) == [[twin]]
+
+    def test_the_same_bytes_once_more_are_listed_once(self, tmp_path: Path) -> None:
+        source = DumpSource(write_dump(tmp_path, {PROFILE: [*THREE, THREE[0]]}))
+        assert keys(source) == [("p1", "_p1---"), ("p2", "_p2---"), ("p3", "_p3---")]
 
     def test_blank_lines_and_windows_line_ends_are_no_documents(self, tmp_path: Path) -> None:
         write_dump(tmp_path, {PROFILE: []}, packed=False)

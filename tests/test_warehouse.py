@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from time import monotonic
 from typing import Any
 
@@ -73,7 +74,7 @@ def test_passwords_reach_the_server_as_verifiers(owner_dsn: str) -> None:
     with psycopg.connect(owner_dsn, autocommit=True) as conn:
         try:
             migrate(owner_dsn, passwords=dict.fromkeys(RUNTIME_ROLES, "it's 100 % secret"))
-            verifiers = dict(conn.execute(stored).fetchall())
+            verifiers: dict[str, str] = dict(conn.execute(stored).fetchall())
         finally:
             for role in RUNTIME_ROLES:
                 conn.execute(f"alter role {role} password null")
@@ -150,15 +151,20 @@ UNFIT = {
     "extension missing": ("drop extension vector cascade", "the extension vector is not created"),
     "schema missing": ("drop table ops.alembic_version", "the schema is missing"),
     "version missing": ("delete from ops.alembic_version", "is at migration none"),
-    "version old": ("update ops.alembic_version set version_num = '0000'", "is at migration 0000, this release needs"),
+    "version old": (
+        "update ops.alembic_version set version_num = '0000'",
+        "is at migration 0000, this release needs",
+    ),
 }
 
 
 @pytest.mark.parametrize("fault", UNFIT)
-def test_a_database_that_is_not_migrated_names_the_command(owner_dsn: str, pipeline_dsn: str, fault: str) -> None:
+def test_a_database_that_is_not_migrated_names_the_command(
+    owner_dsn: str, pipeline_dsn: str, fault: str
+) -> None:
     statement, message = UNFIT[fault]
     with psycopg.connect(owner_dsn, autocommit=True) as conn:
-        conn.execute(statement)  # type: ignore[call-overload]
+        conn.execute(statement)
     with pytest.raises(WarehouseError, match=rf"{message}.*run `cdp migrate`"):
         Warehouse(pipeline_dsn).require_ready(HEAD)
 
@@ -179,7 +185,9 @@ def test_a_role_that_isolation_does_not_bind_is_refused(owner_dsn: str, role: st
     with psycopg.connect(owner_dsn, autocommit=True) as conn:
         conn.execute("create role deployer login in role cdp_owner")
         try:
-            with pytest.raises(WarehouseError, match=f"connected as '{role}', which row level security does not bind"):
+            with pytest.raises(
+                WarehouseError, match=f"connected as '{role}', which row level security does not bind"
+            ):
                 Warehouse(make_conninfo(owner_dsn, user=role)).require_ready(HEAD)
         finally:
             conn.execute("drop role deployer")
@@ -187,7 +195,9 @@ def test_a_role_that_isolation_does_not_bind_is_refused(owner_dsn: str, role: st
 
 def test_a_server_that_is_down_is_named_with_the_remedy(tmp_path: Path) -> None:
     warehouse = Warehouse(make_conninfo("", host=str(tmp_path), dbname="gone", user="x", password="secret"))
-    with pytest.raises(WarehouseError, match=r"gone does not answer: .*Start it .* CDP_WAREHOUSE_DSN") as error:
+    with pytest.raises(
+        WarehouseError, match=r"gone does not answer: .*Start it .* CDP_WAREHOUSE_DSN"
+    ) as error:
         warehouse.require_ready(HEAD)
     assert "secret" not in str(error.value)
 
@@ -202,13 +212,31 @@ def test_a_statement_that_takes_too_long_is_cancelled(pipeline_dsn: str) -> None
 
 
 def test_options_of_the_given_dsn_are_kept(pipeline_dsn: str) -> None:
-    with Warehouse(make_conninfo(pipeline_dsn, options="-c work_mem=7MB")) as warehouse, warehouse.control() as conn:
-        shown = [conn.execute(f"show {name}").fetchone() for name in ("work_mem", "timezone", "statement_timeout")]
+    with (
+        Warehouse(make_conninfo(pipeline_dsn, options="-c work_mem=7MB")) as warehouse,
+        warehouse.control() as conn,
+    ):
+        shown = [
+            conn.execute(f"show {name}").fetchone() for name in ("work_mem", "timezone", "statement_timeout")
+        ]
         assert shown == [("7MB",), ("UTC",), ("15min",)]
 
 
+def test_threads_that_come_first_together_share_one_pool(pipeline_dsn: str) -> None:
+    together = Barrier(16)
+
+    def backend(_: int) -> int:
+        together.wait()
+        with warehouse.control() as conn:
+            return conn.info.backend_pid
+
+    with Warehouse(pipeline_dsn, pool_size=2) as warehouse, ThreadPoolExecutor(16) as threads:
+        assert len(set(threads.map(backend, range(16)))) <= 2
+
+
 @pytest.mark.parametrize("name", ["", "Acme", "a b", "a|b", "a'; drop table x", "x" * 64])
-def test_a_scope_that_cannot_be_a_tenant_is_refused_before_connecting(warehouse: Warehouse, name: str) -> None:
+def test_a_scope_that_cannot_be_a_tenant_is_refused_before_connecting(tmp_path: Path, name: str) -> None:
+    warehouse = Warehouse(make_conninfo("", host=str(tmp_path), dbname="not asked"))
     for scope in (warehouse.tenant, warehouse.session):
         with pytest.raises(ValueError, match="cannot name a tenant"), scope(name):
             pass
@@ -239,13 +267,19 @@ def test_a_suspended_tenant_is_listed_but_not_worked_on(warehouse: Warehouse, ac
     assert active_tenant(warehouse, "acme") == acme
 
 
-@pytest.mark.parametrize("action", [get_tenant, active_tenant, remove_tenant, lambda w, t: set_status(w, t, "active")])
-def test_a_tenant_that_nobody_registered_is_named(warehouse: Warehouse, action: Callable[..., object]) -> None:
+@pytest.mark.parametrize(
+    "action", [get_tenant, active_tenant, remove_tenant, lambda w, t: set_status(w, t, "active")]
+)
+def test_a_tenant_that_nobody_registered_is_named(
+    warehouse: Warehouse, action: Callable[..., object]
+) -> None:
     with pytest.raises(TenantError, match="no tenant 'nobody' is registered; `cdp tenants list`"):
         action(warehouse, "nobody")
 
 
-def test_removing_a_tenant_removes_its_rows_from_every_table_and_no_other(warehouse: Warehouse, owner_dsn: str) -> None:
+def test_removing_a_tenant_removes_its_rows_from_every_table_and_no_other(
+    warehouse: Warehouse, owner_dsn: str
+) -> None:
     with psycopg.connect(owner_dsn, autocommit=True) as conn:
         fill(conn, ["acme", "lotus"])
         conn.execute("create table cdp.later (tenant_id text not null, part text) partition by list (part)")

@@ -29,13 +29,20 @@ SEGMENT = Target(
 
 
 def segment(key: str, name: str | None = "n", **given: Any) -> tuple[Any, ...]:
-    values = {"status": "active", "metadata": b'{"a": 1}', "content_hash": repr((name, given)).encode(), **given}
+    values = {
+        "status": "active",
+        "metadata": b'{"a": 1}',
+        "content_hash": repr((name, given)).encode(),
+        **given,
+    }
     return key, name, "static", values["status"], 1, values["metadata"], values["content_hash"]
 
 
 def versions(conn: Connection) -> dict[str, tuple[Any, ...]]:
     """Physical version of each row: it moves whenever the row is rewritten."""
-    return {row[0]: row[1:] for row in conn.execute("select segment_id, ctid::text, xmin::text from cdp.segment")}
+    return {
+        row[0]: row[1:] for row in conn.execute("select segment_id, ctid::text, xmin::text from cdp.segment")
+    }
 
 
 def test_rows_that_did_not_change_are_not_rewritten(warehouse: Warehouse) -> None:
@@ -48,7 +55,10 @@ def test_rows_that_did_not_change_are_not_rewritten(warehouse: Warehouse) -> Non
             assert loader.merge(conn, "acme", [segment(key) for key in "abc"]) == 0
             assert versions(conn) == before
         with session.transaction() as conn:
-            assert loader.merge(conn, "acme", [segment("a"), segment("b", "changed", status="x"), segment("d")]) == 2
+            assert (
+                loader.merge(conn, "acme", [segment("a"), segment("b", "changed", status="x"), segment("d")])
+                == 2
+            )
             after = versions(conn)
             assert {key for key in before if after[key] != before[key]} == {"b"}
             assert conn.execute("select name, status from cdp.segment where segment_id = 'b'").fetchone() == (
@@ -78,7 +88,7 @@ def test_a_tombstone_clears_personal_data_and_a_row_that_returns_is_whole_again(
             assert conn.execute(state).fetchone() == ("n", '{"a": 1}', True)
 
 
-BAD_VALUES = {
+BAD_VALUES: dict[str, dict[str, Any]] = {
     "null character in JSON": {"metadata": b'{"a": "\\u0000"}'},
     "half a surrogate pair": {"metadata": b'{"a": "\\ud800"}'},
     "no JSON": {"metadata": b"{"},
@@ -97,7 +107,9 @@ def test_a_value_that_postgresql_refuses_is_told_from_other_faults(warehouse: Wa
             assert loader.merge(conn, "acme", [segment("a")]) == 1  # the connection is as good as before
 
 
-@pytest.mark.parametrize("statement", ["select pg_sleep(9)", "select * from cdp.nowhere", "truncate cdp.segment"])
+@pytest.mark.parametrize(
+    "statement", ["select pg_sleep(9)", "select * from cdp.nowhere", "truncate cdp.segment"]
+)
 def test_a_fault_of_the_server_is_no_bad_value(pipeline_dsn: str, statement: LiteralString) -> None:
     with Warehouse(pipeline_dsn, statement_timeout_s=1) as warehouse, warehouse.tenant("acme") as conn:
         with pytest.raises(psycopg.Error) as error:
@@ -135,7 +147,9 @@ def test_a_sweep_finds_what_was_added_changed_and_removed(warehouse: Warehouse) 
     ledger = Ledger("acme", "cdp_profile")
     with warehouse.session("acme") as session:
         with session.transaction() as conn:
-            ledger.record(conn, [(key, "1", b"h") for key in ("same", "changed", "gone", "Gone", "quarantined")])
+            ledger.record(
+                conn, [(key, "1", b"h") for key in ("same", "changed", "gone", "Gone", "quarantined")]
+            )
             ledger.record(conn, [("quarantined", "1", None)])
             Ledger("acme", "cdp_segment").record(conn, [("other", "1", b"h")])
         for _ in range(2):  # a sweep leaves nothing that disturbs the next

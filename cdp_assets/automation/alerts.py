@@ -1,12 +1,13 @@
-"""The words of alerts about runs.
+"""Alerts about runs: when one is due, and what it says.
 
-Belongs here: what an alert says, and keeping personal data and secrets out of it (it leaves the warehouse for chat and
-mail). Does not belong here: delivery (`notify`), when an alert is due (`decisions`).
+Belongs here: rules over how runs ended, the words, and keeping personal data and secrets out of them (an alert leaves
+the warehouse for chat and mail). Does not belong here: delivery (`notify`). No Dagster, as in `decisions`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cdp_assets.notify import Alert
@@ -102,3 +103,49 @@ def recovery_alert(job: str, tenant_id: str | None, run_id: str) -> Alert:
 
 def _for(tenant_id: str | None) -> str:
     return f" for tenant {tenant_id}" if tenant_id else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended, and the assets that it was restricted to (None: all of its job)."""
+
+    succeeded: bool
+    assets: frozenset[str] | None
+
+
+def _covers(these: frozenset[str] | None, those: frozenset[str] | None) -> bool:
+    return these is None or (those is not None and those <= these)
+
+
+def failures_in_a_row(assets: frozenset[str] | None, earlier: Iterable[Outcome]) -> int:
+    """How often these assets have failed since they last succeeded, with the failure at hand.
+
+    `earlier` holds the runs before it, newest first. A sweep of the products that works does not end a row of failed
+    sweeps of the profiles.
+    """
+    count = 1
+    for outcome in earlier:
+        if outcome.succeeded and _covers(outcome.assets, assets):
+            break
+        if not outcome.succeeded and (_covers(outcome.assets, assets) or _covers(assets, outcome.assets)):
+            count += 1
+    return count
+
+
+def is_recovery(assets: frozenset[str] | None, earlier: Iterable[Outcome]) -> bool:
+    """Whether a run of these assets that succeeded mends an earlier failure; `earlier` is newest first."""
+    mended: list[frozenset[str] | None] = []
+    for outcome in earlier:
+        if outcome.succeeded:
+            mended.append(outcome.assets)
+        elif _covers(assets, outcome.assets) and not any(_covers(each, outcome.assets) for each in mended):
+            return True
+    return False
+
+
+def is_alert_due(failures_in_a_row: int) -> bool:
+    """Alert at the 1st, 2nd, 4th, 8th ... failure in a row.
+
+    A source that is down for a day fails 96 syncs per tenant; 96 mails teach people to ignore mails, 7 do not.
+    """
+    return failures_in_a_row & (failures_in_a_row - 1) == 0

@@ -264,11 +264,3 @@ def is_abandoned(*, is_finished: bool | None, started_at: datetime, now: datetim
     warehouse, so it gets the time that a run may take at most.
     """
     return now - started_at > LONGEST_RUN if is_finished is None else is_finished
-
-
-def is_alert_due(failures_in_a_row: int) -> bool:
-    """Alert at the 1st, 2nd, 4th, 8th ... failure in a row.
-
-    A source that is down for a day fails 96 syncs per tenant; 96 mails teach people to ignore mails, 7 do not.
-    """
-    return failures_in_a_row & (failures_in_a_row - 1) == 0

@@ -7,7 +7,7 @@ Annotations are not postponed: Dagster reads them.
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
@@ -16,6 +16,9 @@ from cdp_assets.automation.decisions import TABLES, Mode
 from cdp_assets.automation.runs import FINISHED, SEGMENT_TAG
 from cdp_assets.partitions import tenants
 from cdp_assets.policies import TENANT_TAG
+
+if TYPE_CHECKING:  # what `define_asset_job` returns has no public name
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 LANDING = dg.AssetSelection.groups("landing")
 
@@ -34,7 +37,7 @@ def segment_config(segment_id: str) -> dict[str, Any]:
 
 
 def run_request(
-    job: dg.UnresolvedAssetJobDefinition,
+    job: "UnresolvedAssetJobDefinition",
     tenant_id: str,
     *,
     run_key: str | None = None,
@@ -71,7 +74,7 @@ def _asset_job(
     selection: dg.AssetSelection,
     config: Callable[[], dict[str, Any]],
     tags: Mapping[str, str],
-) -> dg.UnresolvedAssetJobDefinition:
+) -> "UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
         name,
         description=description,

@@ -1,16 +1,14 @@
 """What happens when a run of this code location ends: alerts, and entries of the registry that its death left open.
 
-Belongs here: reading the event and handing it on. Does not belong here: the words (`alerts`), the rules (`decisions`).
+Belongs here: reading the event and handing it on. Does not belong here: the rules and the words (`alerts`).
 Alerts need no warehouse, so that its own outage is told too; that is why closing entries is a sensor of its own.
 """
 
 from __future__ import annotations
 
-from itertools import takewhile
-
 import dagster as dg
 
-from cdp_assets.automation import alerts, decisions, runs
+from cdp_assets.automation import alerts, runs
 from cdp_assets.notify import Notifier
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.registry import close_abandoned
@@ -44,8 +42,8 @@ def alert_on_failure(
     """What failed, for whom, where, why, and what to do next."""
     run = context.dagster_run
     earlier = runs.outcomes_before(context.instance, run)
-    failures = 1 + len(list(takewhile(lambda succeeded: not succeeded, earlier)))
-    if not decisions.is_alert_due(failures):
+    failures = alerts.failures_in_a_row(runs.assets_of(run), earlier)
+    if not alerts.is_alert_due(failures):
         return dg.SkipReason(f"failed {failures} times in a row, people have been told")
     notifier.send(
         alerts.failure_alert(
@@ -87,9 +85,8 @@ def alert_on_recovery(
 ) -> dg.SkipReason | None:
     """Only the first success after a failure is worth a message."""
     run = context.dagster_run
-    earlier = runs.outcomes_before(context.instance, run, limit=8)
-    if not earlier or earlier[0]:
-        return dg.SkipReason("the run before it did not fail")
+    if not alerts.is_recovery(runs.assets_of(run), runs.outcomes_before(context.instance, run)):
+        return dg.SkipReason("nothing that it did had failed before")
     notifier.send(alerts.recovery_alert(run.job_name, runs.tenant_of(run.tags), run.run_id))
     return None
 

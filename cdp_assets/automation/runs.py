@@ -5,12 +5,13 @@ Belongs here: reading run records and their tags. Does not belong here: what fol
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import dagster as dg
 
 from cdp_assets import keys, partitions
+from cdp_assets.automation.alerts import Outcome
 from cdp_assets.automation.decisions import RunInFlight
 from cdp_assets.policies import TENANT_TAG
 
@@ -89,12 +90,8 @@ def failed_since(
     }
 
 
-def outcomes_before(instance: dg.DagsterInstance, run: dg.DagsterRun, *, limit: int = 64) -> list[bool]:
-    """Whether earlier runs of the same work succeeded, newest first.
-
-    The same work: same job, same partition, and assets that this run has as well; otherwise a sweep of the products
-    that succeeds would pass for the recovery of a failed sweep of the profiles.
-    """
+def outcomes_before(instance: dg.DagsterInstance, run: dg.DagsterRun, *, limit: int = 64) -> list[Outcome]:
+    """How earlier runs of the same job and partition ended, newest first."""
     record = instance.get_run_record_by_id(run.run_id)
     if record is None:
         return []
@@ -109,12 +106,12 @@ def outcomes_before(instance: dg.DagsterInstance, run: dg.DagsterRun, *, limit: 
         limit=limit,
     )
     return [
-        other.dagster_run.status == dg.DagsterRunStatus.SUCCESS
-        for other in earlier
-        if other.dagster_run.run_id != run.run_id
-        and _covers(run.asset_selection, other.dagster_run.asset_selection)
+        Outcome(other.status == dg.DagsterRunStatus.SUCCESS, assets_of(other))
+        for other in (each.dagster_run for each in earlier)
+        if other.run_id != run.run_id
     ]
 
 
-def _covers(these: Collection[dg.AssetKey] | None, those: Collection[dg.AssetKey] | None) -> bool:
-    return these is None or (those is not None and set(those) <= set(these))
+def assets_of(run: dg.DagsterRun) -> frozenset[str] | None:
+    """The assets that the run is restricted to; None when it takes all of its job, which Dagster stores as none."""
+    return frozenset(key.to_user_string() for key in run.asset_selection or ()) or None

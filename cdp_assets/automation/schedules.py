@@ -7,6 +7,7 @@ does (`jobs`).
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -24,6 +25,9 @@ from cdp_assets.automation.state import active_tenants
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant
+
+if TYPE_CHECKING:  # what `define_asset_job` returns has no public name
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 TIME_ZONE = "Asia/Ho_Chi_Minh"
 """The calendar of LEO CDP and its customers: night is night there. Has no daylight saving time."""
@@ -54,7 +58,7 @@ def _requests(
 
 def _whole_tenants(
     context: dg.ScheduleEvaluationContext,
-    job: dg.UnresolvedAssetJobDefinition,
+    job: UnresolvedAssetJobDefinition,
     tenants: list[Tenant],
     busy: Collection[str],
 ) -> RunRequests:

@@ -149,10 +149,9 @@ CHECKS: dict[Table, tuple[Check, ...]] = {
         Check(
             "amount_reconciliation",
             "Per currency, documents and money that landed, plus those of rejected documents, equal the source's own "
-            "sums, to 0.005 per 1,000 documents. Warns while the source has changed since the last full sweep, and "
-            "where it has no sum because an amount is no number.",
-            "While the source is ahead, nothing. Otherwise: " + _SWEEP + " Where there is no sum, mend the rejected "
-            "documents whose transactionValue is no number (`cdp quarantine list`).",
+            "sums, to 0.005 per 1,000 documents. Warns while the source has changed since the last full sweep.",
+            "While the source is ahead, nothing. Otherwise: " + _SWEEP + " If the difference stays, compare the mapping "
+            "of transactionValue and currencyCode in landing/conversion.py with the edges of the currency.",
             money.amount_reconciliation,
             blocking=True,
             reads_source=True,
@@ -170,8 +169,8 @@ CHECKS: dict[Table, tuple[Check, ...]] = {
         ),
         Check(
             "reported_size",
-            "Members of each segment in use are as many as LEO counted, within 5 % or 2. Only warns: LEO counts "
-            "hourly, and counts profiles that were rejected here.",
+            "Members of each segment in use are as many as LEO counted, within 5 % or 2, and within the number of "
+            "rejected profiles. Only warns: LEO counts hourly.",
             "If it lasts for hours, let LEO refresh the segment, and look for rejected profiles: " + _QUARANTINE,
             derived.reported_size,
         ),

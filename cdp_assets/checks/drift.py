@@ -30,7 +30,7 @@ _ATTRIBUTES: LiteralString = """
     chosen as materialized (
         select key, place * 2 <= total as is_newer from placed where place <= %(half)s or place > total - %(half)s
     ),
-    size as (
+    size as materialized (
         select count(*) filter (where not is_newer) as older, count(*) filter (where is_newer) as newer from chosen
     )
     select a.attribute, count(*) filter (where not c.is_newer), count(*) filter (where c.is_newer), s.older, s.newer

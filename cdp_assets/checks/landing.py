@@ -7,6 +7,7 @@ postponed: Dagster reads them.
 
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -89,11 +90,7 @@ def _measured(
 
 
 def _result(key: dg.AssetKey, table: Table, tenant_id: str, check: Check, measure: Measure) -> dg.AssetCheckResult:
-    metadata: dict[str, dg.MetadataValue[object] | str | int | float] = {
-        "failing": measure.failing,
-        "found": measure.says,
-        **{name: float(value) if isinstance(value, float) else int(value) for name, value in measure.numbers.items()},
-    }
+    metadata: dict[str, Any] = {"failing": measure.failing, "found": measure.says, **measure.numbers}
     if not measure.passed:
         metadata["remedy"] = _filled(check.remedy, table, tenant_id)
         rows = [["" if cell is None else str(cell) for cell in row] for row in measure.sample]

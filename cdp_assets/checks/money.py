@@ -26,7 +26,7 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 @dataclass(slots=True)
 class Sum:
-    """Documents and money. `amount` is NaN where a document's amount is no number."""
+    """Documents and money."""
 
     documents: int = 0
     amount: Decimal = Decimal(0)
@@ -53,54 +53,45 @@ class Line:
 
     @property
     def amount(self) -> Decimal:
-        """Money too much (negative: missing) in the warehouse; NaN where one side has no sum."""
+        """Money too much (negative: missing) in the warehouse."""
         return self.landed.amount + self.rejected.amount - self.source.amount
 
     @property
-    def is_comparable(self) -> bool:
-        """Whether both sides have a sum."""
-        return not self.amount.is_nan()
-
-    @property
     def is_equal(self) -> bool:
-        """Whether documents agree, and money does where it can be compared."""
+        """Whether documents and money agree."""
         allowed = TOLERANCE * max(Decimal(1), Decimal(self.source.documents) / 1000)
-        return self.documents == 0 and (not self.is_comparable or abs(self.amount) <= allowed)
+        return self.documents == 0 and abs(self.amount) <= allowed
 
 
 def amount_reconciliation(subject: Subject) -> Measure:
     """Documents and money per currency: landed and rejected against the source."""
     lines = _compare(subject)
     unequal = [line for line in lines if not line.is_equal]
-    unsummed = [line for line in lines if line.is_equal and not line.is_comparable]
     is_settled = subject.is_settled()
-    wrong = sorted(unequal, key=lambda line: line.currency) + sorted(unsummed, key=lambda line: line.currency)
-    says = [f"{len(lines) - len(wrong)} of {len(lines)} currencies agree"]
-    if unsummed:
-        says.append(
-            f"the source has no sum in {len(unsummed)} of the rest: a rejected document's amount is no number"
-        )
-    if wrong and not is_settled:
-        says.append("the source has changed since the last full sweep")
     numbers: dict[str, float] = {
         "currencies": len(lines),
-        "currencies_unequal": len(unequal),
-        "currencies_without_sum": len(unsummed),
         "documents_difference": sum(line.documents for line in lines),
         "documents_rejected": sum(line.rejected.documents for line in lines),
-        "amount_difference_max": max(
-            (float(abs(line.amount)) for line in lines if line.is_comparable), default=0.0
-        ),
+        "amount_difference_max": max((float(abs(line.amount)) for line in lines), default=0.0),
     }
     return Measure(
-        len(wrong),
-        "; ".join(says),
+        len(unequal),
+        f"{len(lines) - len(unequal)} of {len(lines)} currencies agree"
+        + ("; the source has changed since the last full sweep" if unequal and not is_settled else ""),
         numbers,
-        ("currency", "source documents", "source amount", "landed documents", "landed amount", "rejected documents",
-         "rejected amount", "difference"),
-        [_shown(line) for line in wrong[:SAMPLE_ROWS]],
-        Severity.ERROR if unequal and is_settled else Severity.WARN,
-    )  # fmt: skip
+        (
+            "currency",
+            "source documents",
+            "source amount",
+            "landed documents",
+            "landed amount",
+            "rejected documents",
+            "rejected amount",
+            "difference",
+        ),
+        [_shown(line) for line in unequal[:SAMPLE_ROWS]],
+        Severity.ERROR if is_settled else Severity.WARN,
+    )
 
 
 def _compare(subject: Subject) -> list[Line]:
@@ -138,10 +129,8 @@ def _totals(documents: Iterable[str | None]) -> list[Total]:
 
 
 def _addend(value: Any) -> Decimal:
-    if value is None:
-        return Decimal(0)
-    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
-    return Decimal(value) if is_number else Decimal("NaN")
+    """What a value adds to the source's sum: a number itself, anything else nothing."""
+    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else Decimal(0)
 
 
 def _by_currency(totals: Iterable[Total], default: str) -> dict[str, Sum]:
@@ -154,12 +143,9 @@ def _by_currency(totals: Iterable[Total], default: str) -> dict[str, Sum]:
 
 
 def _shown(line: Line) -> tuple[str, ...]:
-    def money(amount: Decimal) -> str:
-        return "no sum" if amount.is_nan() else f"{amount:,.2f}"
-
     parts = (line.source, line.landed, line.rejected)
     return (
         masked_currency(line.currency),
-        *(text for part in parts for text in (str(part.documents), money(part.amount))),
-        f"{line.documents:+d} documents, {money(line.amount)}",
+        *(text for part in parts for text in (str(part.documents), f"{part.amount:,.2f}")),
+        f"{line.documents:+d} documents, {line.amount:+,.2f}",
     )

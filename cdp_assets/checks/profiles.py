@@ -24,9 +24,10 @@ def contact_null_rate(subject: Subject) -> Measure:
     lost = subject.rows(
         "select count(*) over (partition by c.field), p.{key}, c.field, c.given, "
         "row_number() over (partition by c.field order by p.{key}) as place "
-        "from {table} as p cross join lateral (values "
-        "('primaryEmail', case when p.email is null then p.{document} ->> 'primaryEmail' end), "
-        "('primaryPhone', case when p.phone is null then p.{document} ->> 'primaryPhone' end)) as c (field, given) "
+        "from {table} as p "
+        'cross join lateral jsonb_to_record(p.{document}) as d ("primaryEmail" text, "primaryPhone" text) '
+        "cross join lateral (values ('primaryEmail', case when p.email is null then d.\"primaryEmail\" end), "
+        "('primaryPhone', case when p.phone is null then d.\"primaryPhone\" end)) as c (field, given) "
         "where p.tenant_id = %(tenant)s and p.deleted_at is null and (p.email is null or p.phone is null) "
         "and c.given ~ '\\S' order by place, c.field limit %(limit)s",
         limit=SAMPLE_ROWS,

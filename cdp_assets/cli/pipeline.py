@@ -172,7 +172,7 @@ def _lines(result: dg.ExecuteInProcessResult, order: list[str]) -> list[Line]:
         if event.is_step_success:
             times[event.step_key or ""] = event.step_success_data.duration_ms / 1000
     for name, line in lines.items():
-        line.seconds = sum(seconds for step, seconds in times.items() if step.startswith(f"cdp__{name}"))
+        line.seconds = times.get(f"cdp__{name}", 0.0) + times.get(f"check_{name}", 0.0)
     return list(lines.values())
 
 

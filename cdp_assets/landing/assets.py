@@ -271,9 +271,7 @@ def _derived_asset(
     refresh: Callable[[TenantSession, datetime | None], derived.Derived],
     has_as_of: bool = False,
 ) -> dg.AssetsDefinition:
-    config_type = MetricsConfig if has_as_of else dg.Config
-
-    @dg.asset(
+    decorate = dg.asset(
         key=["cdp", table],
         description=description,
         partitions_def=tenants,
@@ -286,20 +284,15 @@ def _derived_asset(
         freshness_policy=policies.LANDING_FRESHNESS,
         metadata={"dagster/table_name": f"cdp.{table}"},
     )
-    def derive(
-        context: dg.AssetExecutionContext,
-        config: config_type,  # type: ignore[valid-type]
-        warehouse: dg.ResourceParam[Warehouse],
+
+    def run(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, as_of: str | None
     ) -> dg.MaterializeResult[None]:
         tenant_id = context.partition_key
         try:
-            tenant = active_tenant(warehouse, tenant_id)
-            as_of = _as_of(config, tenant)
-            with (
-                _recorded(context, warehouse, table, as_of) as summary,
-                warehouse.session(tenant_id) as session,
-            ):
-                done = refresh(session, as_of)
+            time = _as_of(as_of, active_tenant(warehouse, tenant_id))
+            with _recorded(context, warehouse, table, time) as summary, warehouse.session(tenant_id) as session:
+                done = refresh(session, time)
                 summary.rows_out = done.written + done.removed
                 summary.metrics = {"written": done.written, "removed": done.removed}
                 with session.transaction() as conn:
@@ -309,11 +302,27 @@ def _derived_asset(
         counts = {"rows_written": done.written + done.removed, "rows_removed": done.removed}
         return dg.MaterializeResult(metadata={**counts, **metadata})
 
+    if has_as_of:
+
+        @decorate
+        def derive_as_of(
+            context: dg.AssetExecutionContext, config: MetricsConfig, warehouse: dg.ResourceParam[Warehouse]
+        ) -> dg.MaterializeResult[None]:
+            return run(context, warehouse, config.as_of)
+
+        return derive_as_of
+
+    @decorate
+    def derive(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.MaterializeResult[None]:
+        return run(context, warehouse, None)
+
     return derive
 
 
-def _as_of(config: dg.Config, tenant: Tenant) -> datetime | None:
-    given = getattr(config, "as_of", None) or tenant.options.get("as_of")
+def _as_of(configured: str | None, tenant: Tenant) -> datetime | None:
+    given = configured or tenant.options.get("as_of")
     if not given:
         return None
     try:

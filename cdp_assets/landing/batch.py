@@ -6,17 +6,18 @@ the server loads the page before.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import polars as pl
 
 from cdp_assets.landing.contract import Contract, Mapped, TenantOptions
 from cdp_assets.landing.document import Unreadable, canonical, content_hash, decode, identity, redacted
 from cdp_assets.landing.values import FieldError, instant, shown
+from cdp_assets.sources import rawjson
 from cdp_assets.sources.model import Page, fingerprint
 from cdp_assets.warehouse.quarantine import Reject
 
@@ -25,8 +26,7 @@ MAX_BYTES = 16 * 2**20
 """Bounds of one batch, and so of memory: three batches are alive at a time (read, mapped, written)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A document that keeps the contract: values in the order of the target's columns."""
 
     key: str
@@ -42,12 +42,14 @@ class Batch:
 
     Attributes:
         documents: documents in the page.
+        repeated: documents that stand in the page byte for byte before; nothing is lost by passing over them.
         rows: rows that keep the contract, each key once.
         rejects: documents rejected whole, and landed ones with fields left null.
         newest: latest window time among the rows.
     """
 
     documents: int = 0
+    repeated: int = 0
     rows: list[Row] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     newest: datetime | None = None
@@ -72,16 +74,28 @@ def prepare(contract: Contract, options: TenantOptions, page: Page) -> Batch:
     """Apply the contract to one page."""
     batch = Batch(documents=len(page))
     read: dict[str, _Read] = {}
+    rejected: dict[str, bytes] = {}
     for raw in page:
         try:
             document = _read(contract, options, raw)
         except (Unreadable, FieldError, RecursionError) as error:
-            batch.rejects.append(_reject(raw, error))
+            reject = _reject(raw, error)
+            if rejected.get(reject.key) == raw:
+                batch.repeated += 1
+                continue
+            if reject.key in read or reject.key in rejected:
+                name = fingerprint(raw)
+                reject = replace(reject, key=name, rev=name)
+            rejected[reject.key] = raw
+            batch.rejects.append(reject)
             continue
-        if document.row.key in read:
+        key = document.row.key
+        if key in read and read[key].row.raw == raw:
+            batch.repeated += 1
+        elif key in read or key in rejected:
             batch.rejects.append(duplicate(document.row))
         else:
-            read[document.row.key] = document
+            read[key] = document
 
     broken = _broken_rules(contract, [document.mapped.values for document in read.values()])
     for document in read.values():
@@ -115,11 +129,11 @@ def refused(row: Row, reason: str) -> Reject:
 def duplicate(row: Row) -> Reject:
     """A second document with a `_key` that was read before; it goes by its fingerprint."""
     reason = f"_key: {shown(row.key)} occurs twice in the source; the first document is kept"
-    return Reject(fingerprint(row.raw), row.rev, reason, ("_key",), landed=False, document=redacted(row.raw))
+    name = fingerprint(row.raw)
+    return Reject(name, name, reason, ("_key",), landed=False, document=redacted(row.raw))
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(NamedTuple):
     row: Row
     mapped: Mapped
     time: datetime | None
@@ -138,22 +152,10 @@ def _read(contract: Contract, options: TenantOptions, raw: bytes) -> _Read:
 
 
 def _reject(raw: bytes, error: Exception) -> Reject:
-    key, rev = _loose_identity(raw)
-    reason = str(error) if not isinstance(error, RecursionError) else "nested too deeply"
+    key, rev = rawjson.identity(raw)  # as the sweep sees it, so that the ledger knows that it was read
+    reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
     fields = (error.field,) if isinstance(error, FieldError) else ()
-    return Reject(key, rev, reason, fields, landed=False, document=redacted(raw))
-
-
-def _loose_identity(raw: bytes) -> tuple[str, str]:
-    """Key and revision of a document that cannot be read as a whole, so that the ledger knows it was seen."""
-    key, rev = _KEY.search(raw), _REV.search(raw)
-    if key is None:
-        return (fingerprint(raw),) * 2
-    return key.group(1).decode(), rev.group(1).decode() if rev else fingerprint(raw)
-
-
-_KEY = re.compile(rb'"_key"\s*:\s*"([A-Za-z0-9_\-.@()+,=;$!*\'%:]{1,254})"')
-_REV = re.compile(rb'"_rev"\s*:\s*"([A-Za-z0-9_\-]{1,64})"')
+    return Reject(key or rev, rev, reason, fields, landed=False, document=redacted(raw))
 
 
 def _broken_rules(contract: Contract, rows: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -161,7 +163,7 @@ def _broken_rules(contract: Contract, rows: list[dict[str, Any]]) -> dict[str, l
     if not rows:
         return {}
     frame = pl.DataFrame(
-        {name: [row[name] for row in rows] for name in contract.polars_schema}, schema=contract.polars_schema
+        [_series(name, kind, [row[name] for row in rows]) for name, kind in contract.polars_schema.items()]
     )
     good, failure = contract.schema.filter(frame)
     if len(good) == len(frame):
@@ -171,6 +173,14 @@ def _broken_rules(contract: Contract, rows: list[dict[str, Any]]) -> dict[str, l
         entry[contract.key]: [rule for rule in rules if entry[rule] == "invalid"]
         for entry in failure.details().iter_rows(named=True)
     }
+
+
+def _series(name: str, kind: pl.DataType, values: list[Any]) -> pl.Series:
+    if isinstance(kind, pl.List):
+        # 0.4 us a list instead of 8: polars takes lists of Python lists apart one by one
+        text = msgspec.json.encode(values).decode()
+        return pl.Series(name, [text]).str.json_decode(pl.List(kind)).explode()
+    return pl.Series(name, values, dtype=kind)
 
 
 def _explained(rules: list[str], values: dict[str, Any]) -> str:

@@ -17,7 +17,6 @@ from cdp_assets.landing.contract import (
     time_column,
     words_column,
 )
-from cdp_assets.landing.document import SECRET_PREFIXES
 from cdp_assets.landing.values import (
     Document,
     FieldError,
@@ -116,11 +115,7 @@ def map_profile(document: Document, options: TenantOptions) -> Mapped:
             "language": text(document, "primaryLanguage"),
             "crm_id": text(document, "crmRefId"),
             "visitor_id": text(document, "visitorId"),
-            "identities": [
-                identity
-                for identity in texts(document, "identities")
-                if not identity.lower().startswith(SECRET_PREFIXES)
-            ],
+            "identities": texts(document, "identities"),
             "job_titles": texts(document, "jobTitles"),
             "data_labels": texts(document, "dataLabels"),
             "content_keywords": texts(document, "contentKeywords"),

@@ -174,6 +174,9 @@ class CollectionSync:
         began_at = datetime.now(UTC)
         with self._session.transaction() as conn:
             known = self._ledger.size(conn)
+            is_new_contract = state.contract_version != self._contract.version
+            if is_new_contract:  # a run that is killed must not leave rows of which no one knows the contract
+                self._ledger.begin(conn, self._contract.version if known == 0 else None)
         if known == 0:
             newest = self._scan(is_fresh=True)
             result.source_documents = self._writer.written.read
@@ -182,7 +185,7 @@ class CollectionSync:
             with self._session.transaction() as conn:
                 total, changed, vanished = sweep.compare(conn)
             result.source_documents = total
-            is_new_contract = state.contract_version not in (None, self._contract.version)
+            self._writer.strays = sweep.strays()
             if is_new_contract or changed > RESCAN_SHARE * total:
                 newest = self._scan(is_fresh=False)
             else:
@@ -224,7 +227,8 @@ class CollectionSync:
         for attempt in range(RESTARTS + 1):
             try:
                 for batch in self._prepared(self._source.scan(self._contract.collection)):
-                    self._write(batch, is_fresh=is_fresh)
+                    # after a restart a known key is no second document, but one that was read before
+                    self._write(batch, is_fresh=is_fresh and attempt == 0)
                     newest = _later(newest, batch.newest)
             except CursorLost:
                 if attempt == RESTARTS:

@@ -15,6 +15,8 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
+from cdp_assets.landing.redaction import cleaned, is_government_id
+
 Document = Mapping[str, Any]
 
 MIN_YEAR, MAX_YEAR = 1900, 2100
@@ -40,15 +42,19 @@ class FieldError(ValueError):
 
 
 def shown(value: object) -> str:
-    """A value for an error message: short, on one line."""
-    text = repr(value)
+    """A value for an error message: short, on one line, without secrets."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    text = repr(cleaned(value))
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def text(document: Document, field: str, *, limit: int = MAX_TEXT) -> str | None:
     """Text without surrounding blanks; None when empty. `limit` is in characters."""
     value = document.get(field)
-    if value is None or value == "":
+    if value is None:
         return None
     if not isinstance(value, str):
         raise FieldError(field, f"expected text, got {shown(value)}")
@@ -125,7 +131,7 @@ def instant(document: Document, field: str) -> datetime | None:
         raise FieldError(field, f"{shown(value)} has no time zone")
     if not MIN_YEAR <= time.year <= MAX_YEAR:
         raise FieldError(field, f"{shown(value)} is outside the years {MIN_YEAR} to {MAX_YEAR}")
-    return time.astimezone(UTC)
+    return time if time.tzinfo is UTC else time.astimezone(UTC)
 
 
 def required_instant(document: Document, field: str) -> datetime:
@@ -143,18 +149,18 @@ def day(document: Document, field: str) -> date | None:
 
 
 def texts(document: Document, field: str) -> list[str]:
-    """An unordered list of texts: sorted, without blanks and duplicates, since LEO's sets have no stable order."""
+    """An unordered list of texts: sorted, without blanks, duplicates and government ids; LEO's sets have no order."""
     value = document.get(field)
-    if not value:
-        if value is None or value == []:
-            return []
-        raise FieldError(field, f"expected a list, got {shown(value)}")
+    if value is None or value == []:
+        return []
     if not isinstance(value, list):
         raise FieldError(field, f"expected a list, got {shown(value)}")
     for item in value:
         if item is not None and not isinstance(item, str):
             raise FieldError(field, f"expected a list of texts, it holds {shown(item)}")
-    return sorted({item.strip() for item in value if item and item.strip()})
+    found = {item.strip() for item in value if item and not is_government_id(item)}
+    found.discard("")
+    return sorted(found)
 
 
 def references(document: Document, field: str) -> list[str]:

@@ -14,10 +14,11 @@ from psycopg import sql
 
 from cdp_assets.landing.batch import Batch, Row, duplicate, refused
 from cdp_assets.landing.contract import Contract
+from cdp_assets.sources.model import fingerprint
 from cdp_assets.warehouse import quarantine
 from cdp_assets.warehouse.bulk import BulkLoader, is_bad_value, tombstone
 from cdp_assets.warehouse.connection import Connection, TenantSession
-from cdp_assets.warehouse.ledger import Ledger
+from cdp_assets.warehouse.ledger import Entry, Ledger
 
 
 @dataclass(slots=True)
@@ -45,6 +46,8 @@ class Writer:
 
     def __init__(self, session: TenantSession, contract: Contract, *, run_id: str | None) -> None:
         self.written = Written()
+        self.strays: frozenset[str] = frozenset()
+        """Fingerprints of documents in the source that do not go by a `_key`: without one, or with one used before."""
         self._session = session
         self._contract = contract
         self._run_id = run_id
@@ -62,7 +65,7 @@ class Writer:
             is_fresh: nothing of this collection had been landed when this read began.
         """
         tenant, collection = self._session.tenant_id, self._contract.collection
-        count = Written(read=batch.documents)
+        count = Written(read=batch.documents, unchanged=batch.repeated)
         with self._session.transaction() as conn:
             known = self._ledger.lookup(
                 conn, [row.key for row in batch.rows] + [reject.key for reject in batch.rejects]
@@ -72,7 +75,7 @@ class Writer:
             rows = []
             for row in batch.rows:
                 entry = known.get(row.key)
-                if is_fresh and entry is not None and entry.rev != row.rev:
+                if entry is not None and self._is_duplicate(row, entry, is_fresh):
                     duplicates.add(row.key)
                     rejects.append(duplicate(row))
                 elif entry is not None and entry.content_hash == row.content_hash:
@@ -80,15 +83,19 @@ class Writer:
                 else:
                     rows.append(row)
             landed: list[Row] = []
-            for merged, error in self._merge(conn, rows):
+            written = 0
+            for merged, differing, error in self._merge(conn, rows):
                 if error is None:
                     landed.extend(merged)
+                    written += differing
                 else:
                     rejects = [reject for reject in rejects if reject.key != merged[0].key]
                     rejects.append(refused(merged[0], error))
             fresh_keys = {row.key for row in landed}
-            count.added = sum(1 for row in landed if row.key not in known)
-            count.changed = len(landed) - count.added
+            # rows that the ledger had lost are new to it, but may be as they were in the table
+            count.added = min(written, sum(1 for row in landed if row.key not in known))
+            count.changed = written - count.added
+            count.unchanged += len(landed) - written
             if landed and self._contract.resolve and not is_fresh:
                 count.resolved += self._resolve(conn, list(fresh_keys))
 
@@ -137,24 +144,34 @@ class Writer:
         ).fetchone()
         return int(row[0]) if row else 0
 
-    def _merge(self, conn: Connection, rows: list[Row]) -> Iterator[tuple[list[Row], str | None]]:
-        """Merge rows; where PostgreSQL refuses a value, halve until the row that holds it stands alone."""
+    def _is_duplicate(self, row: Row, entry: Entry, is_fresh: bool) -> bool:
+        """Whether another document with the row's key is the one that counts."""
+        if (entry.rev, entry.content_hash) == (row.rev, row.content_hash):
+            return False
+        return is_fresh or (bool(self.strays) and fingerprint(row.raw) in self.strays)
+
+    def _merge(self, conn: Connection, rows: list[Row]) -> Iterator[tuple[list[Row], int, str | None]]:
+        """Merge rows; where PostgreSQL refuses a value, halve until the row that holds it stands alone.
+
+        Yields:
+            Rows, how many of them differed from the table and were written, why PostgreSQL refuses them.
+        """
         if not rows:
             return
         try:
             with conn.transaction():
-                self._loader.merge(conn, self._session.tenant_id, (row.values for row in rows))
+                written = self._loader.merge(conn, self._session.tenant_id, (row.values for row in rows))
         except psycopg.Error as error:
             if not is_bad_value(error):
                 raise
             if len(rows) == 1:
-                yield rows, str(error).strip().splitlines()[0]
+                yield rows, 0, str(error).strip().splitlines()[0]
                 return
             middle = len(rows) // 2
             yield from self._merge(conn, rows[:middle])
             yield from self._merge(conn, rows[middle:])
         else:
-            yield rows, None
+            yield rows, written, None
 
     def _add(self, count: Written) -> None:
         for name in Written.__dataclass_fields__:

@@ -24,7 +24,7 @@ EDGES_OF = "FOR e IN @@collection FILTER e._from IN @profiles RETURN e"
 TOTALS = (
     "FOR e IN @@collection"
     " COLLECT currency = e.currencyCode"
-    " AGGREGATE documents = COUNT(1), amount = SUM(e.transactionValue)"
+    " AGGREGATE documents = COUNT(1), amount = SUM(IS_NUMBER(e.transactionValue) ? e.transactionValue : 0)"
     " RETURN { currency, documents, amount }"
 )
 

@@ -122,14 +122,13 @@ class ArangoSource:
     def totals(self) -> list[Total]:
         """Sums as the server adds them: in binary floating point, so compare to the cent, not to the bit.
 
-        `amount` is `Decimal("NaN")` where a value of that currency is no number: ArangoDB gives no sum then.
+        A value that is no number adds nothing: landing rejects its document, and one such edge must not hide the rest.
         """
         totals = rules.Totals()
         query = Query(aql.TOTALS, CONVERSION, {}, self._page_size, full_scan=True)
         for rows in self._taken_apart(_sums.decode, query):
             for row in rows:
-                amount = Decimal("NaN") if row.amount is None else row.amount
-                totals.add(row.currency, row.documents, amount)
+                totals.add(row.currency, row.documents, row.amount or Decimal(0))
         return totals.in_order()
 
     def close(self) -> None:

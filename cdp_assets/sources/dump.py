@@ -22,6 +22,7 @@ from cdp_assets.sources.files import DataFiles
 from cdp_assets.sources.folder import Folder, find, some
 from cdp_assets.sources.model import (
     CONVERSION,
+    FINGERPRINT,
     PROFILE,
     KeyPage,
     Page,
@@ -29,6 +30,7 @@ from cdp_assets.sources.model import (
     SourceRejected,
     SourceUnavailable,
     Total,
+    fingerprint,
 )
 
 SPOOL_BYTES = 64 << 20
@@ -88,10 +90,10 @@ class DumpSource:
         return Signature(count=data.count(), revision=revision)
 
     def keys(self, collection: str) -> Iterator[KeyPage]:
-        """The first `(_key, _rev)` of each key, and `("", "sha:...")` for a document without a usable one.
+        """`(_key, _rev)` of the first document with each key; a document without `_rev` has its fingerprint there.
 
-        A document without `_rev` has `"sha:..."` of its bytes in its place. Memory holds all keys, about
-        0.1 GB per million.
+        A document without a usable key, and another one with a key that came before, is `("", fingerprint)`; the
+        same bytes once more are passed over. Memory holds all keys, about 0.2 GB per million.
         """
         return _key_pages(self._data(collection).documents())
 
@@ -110,10 +112,15 @@ class DumpSource:
         )
 
     def fetch(self, collection: str, keys: Sequence[str]) -> Iterator[Page]:
-        """The documents with these keys, in file order."""
-        wanted = {key for key in keys if key}
+        """The documents with these keys or fingerprints, in file order."""
+        wanted = set(keys)
+        some_odd = any(key.startswith(FINGERPRINT) for key in wanted)
         documents = self._data(collection).documents()
-        return rawjson.pages(document for document in documents if rawjson.key_of(document) in wanted)
+        return rawjson.pages(
+            document
+            for document in documents
+            if rawjson.name_of(document) in wanted or (some_odd and fingerprint(document) in wanted)
+        )
 
     def segment_members(self, segment_id: str) -> Iterator[Page]:
         """As in `Source`: `status > 0` by AQL's order of types, so the text `"1"` is active, null is not."""
@@ -127,7 +134,7 @@ class DumpSource:
         return rawjson.pages(document for document in documents if _starts_at(document, handles))
 
     def totals(self) -> list[Total]:
-        """Exact decimal sums. `amount` is `Decimal("NaN")` where a value of that currency is no number."""
+        """Exact decimal sums; a value that is no number adds nothing."""
         totals = rules.Totals()
         for document in self._data(CONVERSION).documents():
             money = _money.read(document)
@@ -161,14 +168,16 @@ def _missing(folder: Folder, collection: str) -> str:
 
 
 def _key_pages(documents: Iterable[bytes]) -> Iterator[KeyPage]:
-    seen: set[str] = set()
+    first: dict[str, int] = {}
     page: KeyPage = []
     for document in documents:
         key, rev = rawjson.identity(document)
-        if key in seen:
-            continue
-        if key:
-            seen.add(key)
+        if key in first:
+            if first[key] == hash(document):
+                continue
+            key, rev = "", fingerprint(document)
+        elif key:
+            first[key] = hash(document)
         page.append((key, rev))
         if len(page) >= rawjson.PAGE_KEYS:
             yield page
@@ -213,9 +222,5 @@ def _starts_at(document: bytes, handles: set[str]) -> bool:
 
 
 def _addend(value: Any) -> Decimal:
-    """What ArangoDB's SUM makes of a value: null adds nothing, anything but a number spoils the sum."""
-    if value is None:
-        return Decimal(0)
-    if isinstance(value, Decimal | int) and not isinstance(value, bool):
-        return Decimal(value)
-    return Decimal("NaN")
+    """What a value adds to the sum: a number itself, anything else nothing (as `aql.TOTALS` has it)."""
+    return Decimal(value) if isinstance(value, Decimal | int) and not isinstance(value, bool) else Decimal(0)

@@ -139,7 +139,9 @@ class PageClient(DefaultHTTPClient):
         if isinstance(error, requests.exceptions.Timeout):
             return f"no answer within {self._timeouts[1]:g} s"
         cause: BaseException | None = error
-        while cause is not None:
+        for _ in range(10):  # requests and urllib3 wrap up to five times
+            if cause is None:
+                break
             if isinstance(cause, OSError) and cause.strerror:
                 return cause.strerror.lower()
             # urllib3 keeps some causes only as an attribute or as the last argument.

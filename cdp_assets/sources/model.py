@@ -116,6 +116,9 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
+FINGERPRINT = "sha:"
+
+
 def fingerprint(raw: bytes) -> str:
-    """Stand-in key of a document without a usable `_key`: `sha:` and 40 hex digits of its bytes."""
-    return f"sha:{hashlib.sha256(raw).hexdigest()[:40]}"
+    """Stand-in key of a document whose `_key` is unusable or taken: `sha:` and 40 hex digits of its bytes."""
+    return f"{FINGERPRINT}{hashlib.sha256(raw).hexdigest()[:40]}"

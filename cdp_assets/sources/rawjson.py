@@ -11,14 +11,14 @@ page come through as usual, and the odd one verbatim, for `landing` to judge.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from cdp_assets.sources.model import Page
+from cdp_assets.keys import DOCUMENT_KEY_PATTERN
+from cdp_assets.sources.model import Page, fingerprint
 
 PAGE_DOCUMENTS = 2000
 PAGE_KEYS = 20_000
@@ -29,7 +29,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 _STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _MARKS = re.compile(_STRING + rb'|[\[\]{},"]', re.DOTALL)
 _MEMBER = re.compile(rb"(" + _STRING + rb")\s*:\s*", re.DOTALL)
-_NAME = re.compile(r"[A-Za-z0-9_\-:.@()+,=;$!*'%]{1,254}")
+_KEY = re.compile(DOCUMENT_KEY_PATTERN)
 
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -130,24 +130,24 @@ class Head(msgspec.Struct):
 _head = Lens(Head)
 
 
-def key_of(document: bytes) -> str:
-    """The document's `_key`, or `""` when it is missing, no string or none that ArangoDB would take."""
+def name_of(document: bytes) -> str:
+    """The document's `_key`; its fingerprint when that is missing, no string or none that ArangoDB would take."""
     key = _head.read(document).key
-    return key if is_key(key) else ""
+    return key if is_key(key) else fingerprint(document)
 
 
 def is_key(value: object) -> bool:
     """Whether ArangoDB accepts the value as a `_key`: 1 to 254 characters of its own set, so never `/`."""
-    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
 
 
 def identity(document: bytes) -> tuple[str, str]:
-    """`(_key, _rev)`; without a usable key `("", "sha:...")`, without a revision `(_key, "sha:...")`."""
+    """`(_key, _rev)`; the fingerprint stands for a revision that is missing, or that belongs to no key."""
     head = _head.read(document)
     key = head.key if is_key(head.key) else ""
     if key and is_key(head.rev):
         return key, head.rev
-    return key, "sha:" + hashlib.sha256(document).hexdigest()[:32]
+    return key, fingerprint(document)
 
 
 def pages(

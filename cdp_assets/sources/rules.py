@@ -45,7 +45,7 @@ class Totals:
         self._totals: dict[str, Total] = {}
 
     def add(self, currency: Any, documents: int, amount: Decimal) -> None:
-        """Null counts as `""`, a code that is no text as its JSON; one NaN makes the whole sum NaN."""
+        """Null counts as `""`, a code that is no text as its JSON."""
         code = "" if currency is None else currency
         if not isinstance(code, str):
             code = msgspec.json.encode(code).decode()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any, LiteralString
 
 import psycopg
@@ -68,6 +69,7 @@ class Warehouse:
         )
         self._pool_size = pool_size
         self._pool: ConnectionPool[Connection] | None = None
+        self._opening = Lock()  # threads that come first together must share one pool
 
     @property
     def address(self) -> str:
@@ -76,11 +78,12 @@ class Warehouse:
         return f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
 
     def _open_pool(self) -> ConnectionPool[Connection]:
-        if self._pool is None:
-            self._pool = ConnectionPool(
-                self._dsn, min_size=0, max_size=self._pool_size, open=True, timeout=30, name="cdp_warehouse"
-            )
-        return self._pool
+        with self._opening:
+            if self._pool is None:
+                self._pool = ConnectionPool(
+                    self._dsn, min_size=0, max_size=self._pool_size, open=True, timeout=30, name="cdp_warehouse"
+                )
+            return self._pool
 
     @contextmanager
     def tenant(self, tenant_id: str) -> Iterator[Connection]:

@@ -80,6 +80,15 @@ class Ledger:
                 or Watermark()
             )
 
+    def begin(self, connection: Connection, contract_version: str | None) -> None:
+        """Record by which contract rows are written from now on; None: by more than one, until the load ends."""
+        connection.execute(
+            "insert into ops.watermark as w (tenant_id, collection, contract_version) "
+            "values (%(tenant)s, %(collection)s, %(version)s) on conflict (tenant_id, collection) do update "
+            "set contract_version = excluded.contract_version, updated_at = now()",
+            {**self._scope, "version": contract_version},
+        )
+
     def advance(self, connection: Connection, instant: datetime | None) -> None:
         """Move the watermark forward to `instant`; it never moves back."""
         if instant is not None:
@@ -148,10 +157,11 @@ class Ledger:
         if entries:
             keys, revs, hashes = zip(*entries, strict=True)
             connection.execute(
-                "insert into ops.ledger (tenant_id, collection, key, rev, content_hash) "
+                "insert into ops.ledger as l (tenant_id, collection, key, rev, content_hash) "
                 "select %(tenant)s, %(collection)s, * from unnest(%(keys)s::text[], %(revs)s::text[], "
                 "%(hashes)s::bytea[]) on conflict (tenant_id, collection, key) "
-                "do update set rev = excluded.rev, content_hash = excluded.content_hash",
+                "do update set rev = excluded.rev, content_hash = excluded.content_hash "
+                "where (l.rev, l.content_hash) is distinct from (excluded.rev, excluded.content_hash)",
                 {**self._scope, "keys": list(keys), "revs": list(revs), "hashes": list(hashes)},
             )
 
@@ -182,6 +192,11 @@ class Sweep:
         """Stage one page of pairs. Keys and revisions hold no tab, newline or backslash by ArangoDB's own rule."""
         with self._connection.cursor().copy("copy pg_temp.sweep_key (key, rev) from stdin") as copy:
             copy.write("\n".join(map("\t".join, page)) + "\n")
+
+    def strays(self) -> frozenset[str]:
+        """Fingerprints by which documents go that no key of their own names; ArangoDB has none, a dump may."""
+        rows = self._connection.execute("select key from pg_temp.sweep_key where key = rev")
+        return frozenset(row[0] for row in rows)
 
     def compare(self, connection: Connection) -> tuple[int, int, int]:
         """Find the difference, inside a transaction of the tenant.

@@ -147,7 +147,8 @@ def _write_many(call: Call, write: Write, bodies: list[Any]) -> Response:
                 results.append(_outcome(call, collection, write(body)))
             except ApiError as error:
                 failures[error.number] += 1
-                results.append({name: value for name, value in error.body().items() if name != "code"})
+                # Without `_id`: by that the client tells a result from an error.
+                results.append({"error": True, "errorNum": error.number, "errorMessage": error.message})
     if call.flag("silent"):
         results = [result for result in results if result.get("error")]
     status = 200 if call.request.method == "DELETE" else _status(call)

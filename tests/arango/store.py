@@ -208,11 +208,8 @@ class Collection:
                     raise ApiError(
                         409,
                         errors.UNIQUE_CONSTRAINT,
-                        f"unique constraint violated - in index primary of type primary over '_key'; "
-                        f"conflicting key: {key}",
-                        _id=f"{self.name}/{key}",
-                        _key=key,
-                        _rev=old.rev,
+                        "unique constraint violated - in index primary of type primary over '_key';"
+                        f" conflicting key: {key}",
                     )
             return self._put(key, document, old)
 

@@ -225,15 +225,18 @@ language plpgsql set enable_nestloop = off as $$
 -- explicit 1 grants, else unset. LEO's own merge only ever raises consent and forgets a loser's refusal; a merged
 -- profile that the source has removed since still counts here, since a refusal does not lapse with its record.
 -- For that reason the chain of merges is followed here anew: root_profile_id ends where a profile has been removed.
+-- An agreement does lapse: it counts only while the profile, and each one it was merged through, is still there.
 begin
     perform ops.require_tenant(p_tenant);
     return query
     with recursive chain as (
-        select p.cdp_profile_id as speaker, p.cdp_profile_id as speaks_for, p.merged_into as next
+        select
+            p.cdp_profile_id as speaker, p.cdp_profile_id as speaks_for, p.merged_into as next,
+            p.deleted_at is null as is_live
         from cdp.customer_profile as p
         where p.tenant_id = p_tenant
         union all
-        select c.speaker, w.cdp_profile_id, w.merged_into
+        select c.speaker, w.cdp_profile_id, w.merged_into, c.is_live and w.deleted_at is null
         from chain as c
         inner join cdp.customer_profile as w on w.tenant_id = p_tenant and w.cdp_profile_id = c.next
     ) cycle speaks_for set is_circle using visited,
@@ -241,7 +244,8 @@ begin
         select
             s.speaks_for as cdp_profile_id, c.channel,
             array_agg(p.cdp_profile_id order by p.cdp_profile_id) filter (where c.value < 0) as refused_by,
-            array_agg(p.cdp_profile_id order by p.cdp_profile_id) filter (where c.value > 0) as agreed_by
+            array_agg(p.cdp_profile_id order by p.cdp_profile_id) filter (where c.value > 0 and s.is_live)
+                as agreed_by
         from chain as s
         inner join cdp.customer_profile as p on p.tenant_id = p_tenant and p.cdp_profile_id = s.speaker
         cross join lateral (values
