@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from cdp_assets.checks.catalog import CHECKS, evaluate
@@ -142,16 +143,23 @@ def copied(postgres: Server, template: str, name: str) -> Iterator[str]:
         conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
-@contextmanager
-def landed_world(postgres: Server, name: str, folder: Path) -> Iterator[str]:
-    """A database in which both tenants are registered and landed, from dumps in `folder`."""
-    with copied(postgres, "template_cdp", name):
-        with Warehouse(postgres.dsn(name, user="cdp_pipeline")) as warehouse:
-            for tenant_id in TENANTS:
-                source = dump(folder / tenant_id, clean_documents(tenant_id))
-                put_tenant(
-                    warehouse,
-                    Tenant(tenant_id, tenant_id, "active", "dump", {"folder": str(folder / tenant_id)}, {}),
-                )
-                land(warehouse, tenant_id, source)
-        yield name
+_worlds: dict[Server, Path] = {}
+
+
+def landed_world(postgres: Server, folders: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A database in which both tenants are registered and landed, and the folder of their dumps.
+
+    Made once per test process and dropped with its server: change copies of it only.
+    """
+    name = "checked_world"
+    if postgres in _worlds:
+        return name, _worlds[postgres]
+    folder = _worlds[postgres] = folders.mktemp("leo")
+    with psycopg.connect(postgres.dsn("postgres", user="postgres"), autocommit=True) as conn:
+        conn.execute(f"create database {name} template template_cdp strategy file_copy")
+    with Warehouse(postgres.dsn(name, user="cdp_pipeline")) as warehouse:
+        for tenant_id in TENANTS:
+            place = {"folder": str(folder / tenant_id)}
+            put_tenant(warehouse, Tenant(tenant_id, tenant_id, "active", "dump", place, {}))
+            land(warehouse, tenant_id, dump(folder / tenant_id, clean_documents(tenant_id)))
+    return name, folder

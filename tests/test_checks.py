@@ -22,11 +22,8 @@ WARN, ERROR = Severity.WARN, Severity.ERROR
 @pytest.fixture(scope="module")
 def checked(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checked]:
     """Two landed tenants. Tests here leave them as they are: what they do is rolled back."""
-    folder = tmp_path_factory.mktemp("leo")
-    with (
-        landed_world(postgres, "checked_untouched", folder) as name,
-        Warehouse(postgres.dsn(name, user="cdp_pipeline")) as warehouse,
-    ):
+    name, folder = landed_world(postgres, tmp_path_factory)
+    with Warehouse(postgres.dsn(name, user="cdp_pipeline")) as warehouse:
         yield Checked(warehouse, postgres.dsn(name, user="postgres"), DumpSource(folder / "acme"), folder)
 
 
@@ -271,7 +268,9 @@ def test_without_row_level_security_every_visible_row_of_others_is_counted(check
 
 def test_a_few_lost_contacts_warn_and_many_block(checked: Checked) -> None:
     lose = "update cdp.customer_profile set email = null, phone = null where tenant_id = 'acme'"
-    few = checked.failed_after(f"{lose} and {first('customer_profile', 'cdp_profile_id', 'email is not null')}")
+    few = checked.failed_after(
+        f"{lose} and {first('customer_profile', 'cdp_profile_id', 'email is not null')}"
+    )
     assert few["customer_profile.contact_null_rate"].severity is WARN
     many = checked.failed_after(lose)
     assert list(many) == ["customer_profile.contact_null_rate"]
@@ -284,7 +283,9 @@ def test_a_few_lost_contacts_warn_and_many_block(checked: Checked) -> None:
 
 def test_a_sample_of_lost_contacts_masks_them(checked: Checked) -> None:
     documents = {document["_key"]: document for document in clean_documents("acme")[PROFILE]}
-    failed = checked.failed_after("update cdp.customer_profile set email = null, phone = null where tenant_id = 'acme'")
+    failed = checked.failed_after(
+        "update cdp.customer_profile set email = null, phone = null where tenant_id = 'acme'"
+    )
     for key, attribute, shown in failed["customer_profile.contact_null_rate"].sample:
         given = documents[key][attribute]
         mask = {"primaryEmail": masked_email, "primaryPhone": masked_phone}[attribute]

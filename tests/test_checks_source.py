@@ -26,18 +26,10 @@ WARN, ERROR = Severity.WARN, Severity.ERROR
 _numbers = count(1)
 
 
-@pytest.fixture(scope="module")
-def world(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """Name of a database with two landed tenants, and the folder of their dumps."""
-    folder = tmp_path_factory.mktemp("leo")
-    with landed_world(postgres, "checked_template", folder) as name:
-        yield name, folder
-
-
 @pytest.fixture
-def checked(postgres: Server, world: tuple[str, Path], tmp_path: Path) -> Iterator[Checked]:
-    """A copy of that world for one test, which may land another state of the source."""
-    template, folder = world
+def checked(postgres: Server, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[Checked]:
+    """A copy of the landed world for one test, which may land another state of the source."""
+    template, folder = landed_world(postgres, tmp_path_factory)
     with (
         copied(postgres, template, f"checked_{next(_numbers)}") as name,
         Warehouse(postgres.dsn(name, user="cdp_pipeline")) as warehouse,
@@ -53,7 +45,13 @@ def change(document: dict[str, Any], **fields: Any) -> None:
 def another(documents: Documents, collection: str, **fields: Any) -> None:
     """A further document, like the first of its collection."""
     key = f"another{len(documents[collection])}"
-    document = {**documents[collection][0], "_key": key, "_id": f"{collection}/{key}", "_rev": "_new", **fields}
+    document = {
+        **documents[collection][0],
+        "_key": key,
+        "_id": f"{collection}/{key}",
+        "_rev": "_new",
+        **fields,
+    }
     documents[collection].append(document)
 
 
@@ -83,7 +81,9 @@ def test_mass_deletes_fail_their_guard_and_the_count_until_a_person_decides(chec
     }
 
 
-def test_a_tenant_that_was_never_landed_is_not_fresh(warehouse: Warehouse, acme: Tenant, checked: Checked) -> None:
+def test_a_tenant_that_was_never_landed_is_not_fresh(
+    warehouse: Warehouse, acme: Tenant, checked: Checked
+) -> None:
     failed = measure(warehouse, acme.tenant_id, checked.source)
     found = {name: outcome for name, (outcome, _) in shape(failed).items() if outcome}
     tables = [contract.table for contract in CONTRACTS.values()]
@@ -116,7 +116,9 @@ def test_rejects_warn_up_to_the_tolerated_share_and_fail_above(
     assert found.numbers["share"] == pytest.approx(rejected / 47)
 
 
-def test_a_rejected_version_of_a_landed_document_counts_once_and_with_its_own_amount(checked: Checked) -> None:
+def test_a_rejected_version_of_a_landed_document_counts_once_and_with_its_own_amount(
+    checked: Checked,
+) -> None:
     def spoil(documents: Documents) -> None:
         change(documents[CONVERSION][0], createdAt="2026-02-31T00:00:00.000Z", transactionValue=12345.0)
 
@@ -172,7 +174,9 @@ def test_every_planted_defect_is_found_by_the_check_that_its_ledger_names(
     tenant = tenant_at(tenant_id, size="tiny")
     source = dump(tmp_path / "leo", leo_documents(tenant))
     land(warehouse, acme.tenant_id, source)
-    failed = {name: found for name, found in measure(warehouse, acme.tenant_id, source).items() if not found.passed}
+    failed = {
+        name: found for name, found in measure(warehouse, acme.tenant_id, source).items() if not found.passed
+    }
     planted = Counter(
         f"{CONTRACTS[defect['collection']].table}.{defect['expected_check']}"
         for defect in defect_ledger(tenant)
@@ -184,7 +188,9 @@ def test_every_planted_defect_is_found_by_the_check_that_its_ledger_names(
         if not name.endswith(".tenant_leakage")  # equal keys in two tenants are no leak: this check must pass
     }
     assert {name: found.failing for name, found in failed.items()} == expected
-    assert {found.severity for found in failed.values()} == {WARN}, "the world's shares are within what is tolerated"
+    assert {found.severity for found in failed.values()} == {WARN}, (
+        "the world's shares are within what is tolerated"
+    )
 
 
 # -- personal data ---------------------------------------------------------------------------------------------------

@@ -90,6 +90,33 @@ def test_the_last_moment_of_a_period_belongs_to_it(shop: Shop, days: float, scor
     assert shop.metrics().experience_score == score
 
 
+@pytest.mark.parametrize(("orders", "score"), [(1, 43), (15, 85), (20, 90), (40, 100)])
+def test_basket_and_frequency_give_thirty_points_at_most(shop: Shop, orders: int, score: int) -> None:
+    for _ in range(orders):
+        shop.line(10)
+    shop.refresh()
+    assert shop.metrics().experience_score == score
+
+
+@pytest.mark.parametrize(
+    ("amount", "days", "clv", "segment"),
+    [
+        ("8.62", 5, "99.88", "target"),
+        ("8.6301", 5, "100.00", "first_time"),
+        ("41.4247", 5, "499.00", "first_time"),
+        ("41.4658", 5, "499.50", "target"),
+        ("41.5068", 5, "500.00", "happy"),
+        ("41.5068", 45, "500.00", "target"),  # the score is 13
+    ],
+)
+def test_a_segment_ends_where_the_formula_says(
+    shop: Shop, amount: str, days: int, clv: str, segment: str
+) -> None:
+    shop.line(amount, days)
+    shop.refresh()
+    assert (shop.metrics().clv_est, shop.metrics().segment) == (Decimal(clv), segment)
+
+
 def test_the_lines_of_an_order_are_one_purchase(shop: Shop) -> None:
     shop.line(70, 5, transaction_id="o1")
     shop.line(30, 5, transaction_id="o1")
@@ -218,9 +245,13 @@ def test_a_second_refresh_writes_nothing(shop: Shop) -> None:
 
 
 def test_two_refreshes_in_one_transaction_do_not_mix(shop: Shop, shared: Warehouse) -> None:
+    shop.line(100, 5)
     with shared.tenant(shop.tenant) as conn:
-        statement = "select cdp.refresh_customer_metrics(%s, %s)"
-        assert [conn.execute(statement, (shop.tenant, AS_OF)).fetchone() for _ in range(2)] == [(1,), (0,)]
+        before = AS_OF - timedelta(days=6)
+        for as_of, written in ((AS_OF, 1), (AS_OF, 0), (before, 1), (AS_OF, 1), (before, 1)):
+            row = conn.execute("select cdp.refresh_customer_metrics(%s, %s)", (shop.tenant, as_of)).fetchone()
+            assert row == (written,)
+    assert (shop.metrics().orders, shop.metrics().segment) == (0, "prospective")
 
 
 def test_what_is_later_than_as_of_is_ignored(shop: Shop) -> None:

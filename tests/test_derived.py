@@ -184,6 +184,7 @@ def test_a_member_joins_leaves_and_returns_for_a_new_stay(shop: Shop) -> None:
     assert shop.derive("refresh_profile_segment") == (0, 0)
     shop.change("customer_profile", "a", segment_ids=["s2"])
     assert shop.derive("refresh_profile_segment") == (0, 1)
+    assert shop.derive("refresh_profile_segment") == (0, 0)
     assert stays(shop) == [("a", "s1", False), ("a", "s2", True)]
     shop.change("customer_profile", "a", segment_ids=["s1", "s2"])
     assert shop.derive("refresh_profile_segment") == (1, 0)

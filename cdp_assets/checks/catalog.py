@@ -39,8 +39,9 @@ COLLECTION = (
         "row_count",
         "Live rows and documents rejected whole are, together, exactly as many as the source's documents. A "
         "difference warns while the source has changed since the last full sweep, and is an error once it has not.",
-        "While the source is ahead, nothing: the next sync catches up. Otherwise: " + _SWEEP + " Rows whose document "
-        "is unchanged are not read again; where the sample names lost rows, delete their keys from ops.ledger first.",
+        _SWEEP
+        + " While the source is ahead the next sync does. Where the sample names lost rows, delete their keys "
+        "from ops.ledger first: a document whose revision is known is not read again.",
         common.row_count,
         blocking=True,
         reads_source=True,
@@ -150,8 +151,9 @@ CHECKS: dict[Table, tuple[Check, ...]] = {
             "amount_reconciliation",
             "Per currency, documents and money that landed, plus those of rejected documents, equal the source's own "
             "sums, to 0.005 per 1,000 documents. Warns while the source has changed since the last full sweep.",
-            "While the source is ahead, nothing. Otherwise: " + _SWEEP + " If the difference stays, compare the mapping "
-            "of transactionValue and currencyCode in landing/conversion.py with the edges of the currency.",
+            _SWEEP
+            + " While the source is ahead the next sync does. If the difference stays, compare the mapping of "
+            "transactionValue and currencyCode in landing/conversion.py with the edges of the currency.",
             money.amount_reconciliation,
             blocking=True,
             reads_source=True,
@@ -171,7 +173,8 @@ CHECKS: dict[Table, tuple[Check, ...]] = {
             "reported_size",
             "Members of each segment in use are as many as LEO counted, within 5 % or 2, and within the number of "
             "rejected profiles. Only warns: LEO counts hourly.",
-            "If it lasts for hours, let LEO refresh the segment, and look for rejected profiles: " + _QUARANTINE,
+            "If it lasts for hours, let LEO refresh the segment, and look for rejected profiles: "
+            + _QUARANTINE,
             derived.reported_size,
         ),
         LEAKAGE,

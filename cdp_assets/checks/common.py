@@ -38,9 +38,7 @@ def keys_unique_and_present(subject: Subject) -> Measure:
         sql.SQL(
             "select count(*) over (), concat_ws(' / ', {keys}), count(*), {blank} from {table} "
             "where tenant_id = %(tenant)s group by {keys} having count(*) > 1 or {blank} order by 2 limit %(limit)s"
-        ).format(
-            keys=sql.SQL(", ").join(keys), blank=blank, table=sql.Identifier("cdp", subject.table.name)
-        ),
+        ).format(keys=sql.SQL(", ").join(keys), blank=blank, table=sql.Identifier("cdp", subject.table.name)),
         {"tenant": subject.tenant_id, "limit": SAMPLE_ROWS},
     ).fetchall()
     failing, sample = sampled(rows)
@@ -155,7 +153,9 @@ def mass_delete_guard(subject: Subject) -> Measure:
         f"{withheld} of {rows} rows have no document in the source any more and were kept",
         {"withheld_deletes": withheld, "rows": rows},
         ("collection", "rows", "vanished from the source", "share"),
-        [(subject.table.collection, rows, withheld, f"{withheld / rows:.0%}" if rows else "-")] if withheld else (),
+        [(subject.table.collection, rows, withheld, f"{withheld / rows:.0%}" if rows else "-")]
+        if withheld
+        else (),
     )
 
 
@@ -168,7 +168,10 @@ def freshness(subject: Subject) -> Measure:
         ("full sweep", mark.sweep_at, MAX_SWEEP_AGE_H, Severity.ERROR),
         ("load", max(loads, default=None), MAX_LOAD_AGE_H, Severity.WARN),
     ]
-    numbers: dict[str, float] = {"max_hours_since_sweep": MAX_SWEEP_AGE_H, "max_hours_since_load": MAX_LOAD_AGE_H}
+    numbers: dict[str, float] = {
+        "max_hours_since_sweep": MAX_SWEEP_AGE_H,
+        "max_hours_since_load": MAX_LOAD_AGE_H,
+    }
     late = []
     for what, time, limit, severity in found:
         hours = None if time is None else (now - time).total_seconds() / 3600

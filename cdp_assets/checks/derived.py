@@ -50,7 +50,9 @@ def members_match_profiles(subject: Subject) -> Measure:
         limit=SAMPLE_ROWS,
     )
     failing, sample = sampled(rows)
-    (open_stays,) = subject.row("select count(*) from {table} where tenant_id = %(tenant)s and left_at is null")
+    (open_stays,) = subject.row(
+        "select count(*) from {table} where tenant_id = %(tenant)s and left_at is null"
+    )
     return Measure(
         failing,
         f"{failing} stays differ from the profiles' segments; {open_stays} are open",
@@ -75,7 +77,9 @@ def reported_size(subject: Subject) -> Measure:
         "and resolved_at is null and not landed",
         profiles=PROFILE,
     )
-    off = [(name, reported, members) for name, reported, members in rows if _is_off(reported, members, rejected)]
+    off = [
+        (name, reported, members) for name, reported, members in rows if _is_off(reported, members, rejected)
+    ]
     return Measure(
         len(off),
         f"{len(off)} of {len(rows)} segments in use differ from LEO's own count by more than {SIZE_TOLERANCE:.0%}"
@@ -210,7 +214,8 @@ def metrics_freshness(subject: Subject) -> Measure:
     return Measure(
         int(is_late),
         f"last computed {when}",
-        {"max_hours_since_run": MAX_SWEEP_AGE_H} | ({} if hours is None else {"hours_since_run": round(hours, 3)}),
+        {"max_hours_since_run": MAX_SWEEP_AGE_H}
+        | ({} if hours is None else {"hours_since_run": round(hours, 3)}),
         ("last computed", "warns after", "fails after"),
         [(when, f"{MAX_LOAD_AGE_H:g} h", f"{MAX_SWEEP_AGE_H:g} h")] if is_late else (),
         Severity.ERROR if hours is None or hours > MAX_SWEEP_AGE_H else Severity.WARN,

@@ -68,7 +68,12 @@ def _check_op(table: Table, checks: Sequence[Check]) -> dg.AssetChecksDefinition
 
 
 def _measured(
-    warehouse: Warehouse, sources: Sources, tenant_id: str, table: Table, names: set[str], is_source_read: bool
+    warehouse: Warehouse,
+    sources: Sources,
+    tenant_id: str,
+    table: Table,
+    names: set[str],
+    is_source_read: bool,
 ) -> list[tuple[Check, Measure]]:
     facts: SourceFacts | None = None
     tenant = active_tenant(warehouse, tenant_id)
@@ -89,7 +94,9 @@ def _measured(
     )
 
 
-def _result(key: dg.AssetKey, table: Table, tenant_id: str, check: Check, measure: Measure) -> dg.AssetCheckResult:
+def _result(
+    key: dg.AssetKey, table: Table, tenant_id: str, check: Check, measure: Measure
+) -> dg.AssetCheckResult:
     metadata: dict[str, Any] = {"failing": measure.failing, "found": measure.says, **measure.numbers}
     if not measure.passed:
         metadata["remedy"] = _filled(check.remedy, table, tenant_id)

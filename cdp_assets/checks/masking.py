@@ -23,8 +23,9 @@ def masked_email(value: str) -> str:
         return masked_text(value.strip())
     name, dot, top = domain.rpartition(".")
     # A top-level domain says nothing of a person; anything longer or odder than one may be a second address.
-    is_plain = dot and top.isalpha() and len(top) <= 6
-    return f"{masked_text(local)}@{masked_text(name)}.{top}" if is_plain else f"{masked_text(local)}@{masked_text(domain)}"
+    if dot and top.isalpha() and len(top) <= 6:
+        return f"{masked_text(local)}@{masked_text(name)}.{top}"
+    return f"{masked_text(local)}@{masked_text(domain)}"
 
 
 def masked_phone(value: str) -> str:

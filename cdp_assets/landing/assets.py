@@ -17,7 +17,7 @@ from cdp_assets import policies
 from cdp_assets.landing import derived
 from cdp_assets.landing.contract import Contract, TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
-from cdp_assets.landing.report import fill_summary, sync_metadata, table_report
+from cdp_assets.landing.report import fill_summary, said, sync_metadata, table_report
 from cdp_assets.landing.sync import CollectionSync, SyncOptions, SyncResult
 from cdp_assets.partitions import tenants
 from cdp_assets.resources import Sources
@@ -151,8 +151,7 @@ def _land(
             except Busy as busy:
                 result = SyncResult(contract.collection, config.mode.value, note=f"skipped: {busy}")
                 summary.status = "skipped"
-            if result.note:
-                context.log.info("%s: %s", contract.collection, result.note)
+            context.log.info(said(tenant_id, result))
             fill_summary(summary, result)
             with session.transaction() as conn:
                 metadata = {
@@ -203,8 +202,8 @@ def _table_metadata(
         "dagster/row_count": report.rows,
         "dagster/column_schema": dg.TableSchema(
             [
-                dg.TableColumn(name, type_, constraints=dg.TableColumnConstraints(nullable=nullable))
-                for name, type_, nullable in report.columns
+                dg.TableColumn(name, type_, description, dg.TableColumnConstraints(nullable=nullable))
+                for name, type_, nullable, description in report.columns
             ]
         ),
         "preview": dg.MetadataValue.md(report.preview),
@@ -299,6 +298,7 @@ def _derived_asset(
                     metadata = _table_metadata(conn, tenant_id, table, shows, has_tombstones=False)
         except PERMANENT as error:
             raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
+        context.log.info("%s cdp.%s: %d rows written, %d removed", tenant_id, table, done.written, done.removed)
         counts = {"rows_written": done.written + done.removed, "rows_removed": done.removed}
         return dg.MaterializeResult(metadata={**counts, **metadata})
 

@@ -132,10 +132,19 @@ def canonical(document: dict[str, Any], *, drop: frozenset[str], ordered: frozen
                 kept[name] = _without_secrets(name, value)
         elif kind is list and value:
             items = _without_secrets(name, value)
-            kept[name] = sorted(items, key=_encode) if len(items) > 1 and name not in ordered else items
+            kept[name] = items if len(items) < 2 or name in ordered else _sorted(items)
         elif kind is dict and value:
             kept[name] = _without_secrets(name, value)
     return _encode(kept)
+
+
+def _sorted(items: list[Any]) -> list[Any]:
+    if items[0].__class__ is str:
+        try:
+            return sorted(items)
+        except TypeError:  # there is something else among the texts
+            pass
+    return sorted(items, key=_encode)
 
 
 def _without_secrets(name: str, value: Any) -> Any:

@@ -23,12 +23,12 @@ class TableReport:
 
     Attributes:
         rows: live rows.
-        columns: (name, PostgreSQL type, whether it may be null).
+        columns: (name, PostgreSQL type, whether it may be null, what it means or None).
         preview: newest rows as Markdown, masked.
     """
 
     rows: int
-    columns: list[tuple[str, str, bool]]
+    columns: list[tuple[str, str, bool, str | None]]
     preview: str
 
 
@@ -42,7 +42,8 @@ def table_report(
         (tenant_id,),
     ).fetchone()
     columns = connection.execute(
-        "select attname, format_type(atttypid, atttypmod), not attnotnull from pg_attribute "
+        "select attname, format_type(atttypid, atttypmod), not attnotnull, col_description(attrelid, attnum) "
+        "from pg_attribute "
         "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
         (f"cdp.{table}",),
     ).fetchall()
@@ -58,6 +59,16 @@ def fill_summary(summary: Summary, result: SyncResult) -> None:
         summary.status = "quarantined"
     if summary.status == "success" and result.mode == "segment" and result.note:
         summary.status = "skipped"
+
+
+def said(tenant_id: str, result: SyncResult) -> str:
+    """A sync in one line, for logs and terminals."""
+    written = result.written
+    return (
+        f"{tenant_id} {result.collection} ({result.mode}): {written.read:,} read, {written.added:,} added, "
+        f"{written.changed:,} changed, {written.tombstoned:,} tombstoned, {written.rejected:,} quarantined, "
+        f"{result.withheld:,} deletes withheld, {result.seconds:.1f} s" + (f"; {result.note}" if result.note else "")
+    )
 
 
 def sync_metadata(result: SyncResult, source: str) -> dict[str, Any]:

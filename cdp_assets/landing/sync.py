@@ -13,8 +13,10 @@ Progress is committed batch by batch; a run that is killed is continued by the n
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
@@ -270,7 +272,7 @@ class CollectionSync:
     def _prepared(self, pages: Iterable[Page]) -> Iterator[Batch]:
         """Read and map the next batch in a thread while the server loads the last one."""
         batches = regroup(pages)
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare") as pool:
+        with _quick_handover(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare") as pool:
 
             def read_next() -> Batch | None:
                 page = next(batches, None)
@@ -326,6 +328,21 @@ class CollectionSync:
                 revision=signature.revision,
                 withheld_deletes=withheld,
             )
+
+
+@contextmanager
+def _quick_handover() -> Iterator[None]:
+    """Let threads take turns every 0.2 ms instead of 5.
+
+    Between two blocks of COPY the writing thread needs the interpreter for microseconds, and would get it from the
+    preparing one only after 5 ms: with 400 blocks a batch, nothing would be gained by preparing ahead.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(0.0002)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -147,7 +147,7 @@ class Ledger:
         """What is known of these keys."""
         rows = connection.execute(
             "select key, rev, content_hash from ops.ledger "
-            "where tenant_id = %(tenant)s and collection = %(collection)s and key = any(%(keys)s)",
+            "where tenant_id = %(tenant)s and collection = %(collection)s and key = any(%(keys)b)",
             {**self._scope, "keys": list(keys)},
         )
         return {key: Entry(rev, content_hash) for key, rev, content_hash in rows}
@@ -158,8 +158,8 @@ class Ledger:
             keys, revs, hashes = zip(*entries, strict=True)
             connection.execute(
                 "insert into ops.ledger as l (tenant_id, collection, key, rev, content_hash) "
-                "select %(tenant)s, %(collection)s, * from unnest(%(keys)s::text[], %(revs)s::text[], "
-                "%(hashes)s::bytea[]) on conflict (tenant_id, collection, key) "
+                "select %(tenant)s, %(collection)s, * from unnest(%(keys)b::text[], %(revs)b::text[], "
+                "%(hashes)b::bytea[]) on conflict (tenant_id, collection, key) "
                 "do update set rev = excluded.rev, content_hash = excluded.content_hash "
                 "where (l.rev, l.content_hash) is distinct from (excluded.rev, excluded.content_hash)",
                 {**self._scope, "keys": list(keys), "revs": list(revs), "hashes": list(hashes)},

