@@ -97,6 +97,23 @@ def test_a_tenant_that_was_never_landed_is_not_fresh(
     assert all(failed[f"{table}.row_count"].severity is WARN for table in tables)
 
 
+def test_the_remedy_for_a_lost_row_brings_it_back(checked: Checked) -> None:
+    lost = "(select min(feedback_id) from cdp.feedback)"
+    with checked.warehouse.tenant("acme") as conn:
+        (key,) = (
+            conn.execute(
+                f"delete from cdp.feedback where feedback_id = {lost} returning feedback_id"
+            ).fetchone()
+            or ()
+        )
+    found = checked.failed()["feedback.row_count"]
+    assert (key, "read from the source, but its row is gone") in found.sample
+    with checked.warehouse.tenant("acme") as conn:
+        conn.execute("delete from ops.ledger where collection = %s and key = %s", (FEEDBACK, key))
+    land(checked.warehouse, "acme", checked.source)
+    assert shape(checked.failed()) == {}
+
+
 # -- rejected documents ----------------------------------------------------------------------------------------------
 
 

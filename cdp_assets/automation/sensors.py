@@ -132,8 +132,6 @@ def leo_cdp_changes(
     requests = [
         run_request(leo_cdp_sweep, tenant_id, tables=plans[tenant_id].tables) for tenant_id in served.tenants
     ]
-    for note in notes:
-        context.log.info(note)
     why_none = "; ".join(notes) or "no tenant is active: `cdp tenants add` registers one"
     return dg.SensorResult(
         run_requests=requests, cursor=served.cursor, skip_reason=None if requests else why_none

@@ -120,7 +120,7 @@ def _filled(text: str, table: Table, tenant_id: str = "the tenant") -> str:
 def _check_ops() -> list[dg.AssetChecksDefinition]:
     with warnings.catch_warnings():
         # `partitions_def` of a check is in preview. Without it the last tenant's result would release another tenant's
-        # bad rows, so it is used on purpose; tests/test_checks.py holds it to what is needed.
+        # bad rows, so it is used on purpose; tests/test_checks_dagster.py holds it to what is needed.
         warnings.filterwarnings("ignore", category=dg.PreviewWarning)
         return [_check_op(table, checks) for table, checks in CHECKS.items()]
 

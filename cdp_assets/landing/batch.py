@@ -16,6 +16,7 @@ import polars as pl
 
 from cdp_assets.landing.contract import Contract, Mapped, TenantOptions
 from cdp_assets.landing.document import Unreadable, canonical, content_hash, decode, identity, redacted
+from cdp_assets.landing.redaction import show_signs, without_secrets
 from cdp_assets.landing.values import FieldError, instant, shown
 from cdp_assets.sources import rawjson
 from cdp_assets.sources.model import Page, fingerprint
@@ -89,24 +90,32 @@ def prepare(contract: Contract, options: TenantOptions, page: Page) -> Batch:
             rejected[reject.key] = raw
             batch.rejects.append(reject)
             continue
-        key = document.row.key
-        if key in read and read[key].row.raw == raw:
+        key = document.key
+        if key in read and read[key].raw == raw:
             batch.repeated += 1
         elif key in read or key in rejected:
-            batch.rejects.append(duplicate(document.row))
+            batch.rejects.append(duplicate(key, raw))
         else:
             read[key] = document
 
     broken = _broken_rules(contract, [document.mapped.values for document in read.values()])
-    for document in read.values():
-        row, mapped = document.row, document.mapped
-        if row.key in broken:
-            rules = broken[row.key]
+    signs = show_signs([document.stored for document in read.values()])
+    for document, has_sign in zip(read.values(), signs, strict=True):
+        mapped = document.mapped
+        if document.key in broken:
+            rules = broken[document.key]
             fields = tuple(rule.partition("|")[0] for rule in rules)
             reason = _explained(rules, mapped.values)
             batch.rejects.append(
-                Reject(row.key, row.rev, reason, fields, landed=False, document=redacted(row.raw))
+                Reject(
+                    document.key, document.rev, reason, fields, landed=False, document=redacted(document.raw)
+                )
             )
+            continue
+        try:
+            row = _row(contract, document, has_sign=has_sign)
+        except RecursionError as error:
+            batch.rejects.append(_reject(document.raw, error))
             continue
         batch.rows.append(row)
         if mapped.nulled:
@@ -126,29 +135,42 @@ def refused(row: Row, reason: str) -> Reject:
     )
 
 
-def duplicate(row: Row) -> Reject:
+def duplicate(key: str, raw: bytes) -> Reject:
     """A second document with a `_key` that was read before; it goes by its fingerprint."""
-    reason = f"_key: {shown(row.key)} occurs twice in the source; the first document is kept"
-    name = fingerprint(row.raw)
-    return Reject(name, name, reason, ("_key",), landed=False, document=redacted(row.raw))
+    reason = f"_key: {shown(key)} occurs twice in the source; the first document is kept"
+    name = fingerprint(raw)
+    return Reject(name, name, reason, ("_key",), landed=False, document=redacted(raw))
 
 
 class _Read(NamedTuple):
-    row: Row
+    key: str
+    rev: str
+    raw: bytes
     mapped: Mapped
+    stored: bytes
+    key_fields: tuple[str, ...]
     time: datetime | None
 
 
 def _read(contract: Contract, options: TenantOptions, raw: bytes) -> _Read:
     document = decode(raw)
     key, rev = identity(document, contract.collection)
-    mapped = contract.map(document, options)
-    stored = canonical(document, drop=contract.drop, ordered=contract.ordered)
-    digest = content_hash(
-        stored, tuple(str(document.get(name)) for name in contract.hashed_fields), contract.version
+    return _Read(
+        key,
+        rev or fingerprint(raw),
+        raw,
+        contract.map(document, options),
+        canonical(document, drop=contract.drop, ordered=contract.ordered),
+        tuple([str(document.get(name)) for name in contract.hashed_fields]),
+        instant(document, contract.window_field),
     )
-    row = Row(key, rev or fingerprint(raw), digest, (*mapped.values.values(), stored, digest), raw)
-    return _Read(row, mapped, instant(document, contract.window_field))
+
+
+def _row(contract: Contract, document: _Read, *, has_sign: bool) -> Row:
+    stored = without_secrets(document.stored) if has_sign else document.stored
+    digest = content_hash(stored, document.key_fields, contract.version)
+    values = (*document.mapped.values.values(), stored, digest)
+    return Row(document.key, document.rev, digest, values, document.raw)
 
 
 def _reject(raw: bytes, error: Exception) -> Reject:

@@ -8,21 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from cdp_assets.landing import redaction
-from cdp_assets.landing.redaction import (
-    FIRST,
-    HARMLESS,
-    REMOVED,
-    TooDeep,
-    cleaned,
-    holds_secret,
-    is_secret_name,
-    names_secret,
-)
 from cdp_assets.landing.values import FieldError, shown
 from cdp_assets.sources import rawjson
 
@@ -111,31 +102,32 @@ def identity(document: Mapping[str, Any], collection: str) -> tuple[str, str]:
 
 
 def canonical(document: dict[str, Any], *, drop: frozenset[str], ordered: frozenset[str]) -> bytes:
-    """The document as stored: JSON bytes with sorted attributes and sorted sets, without secrets.
+    """The document as stored, but for secrets in unusual places: JSON bytes, attributes and sets sorted.
 
     Args:
         document: decoded document; not changed.
-        drop: attributes that are not kept, beside `_id`, `_rev`, `_key`, `_from` and `_to`.
+        drop: attributes that are not kept, beside `_id`, `_rev`, `_key`, `_from`, `_to` and LEO's own secrets.
         ordered: attributes whose arrays keep their order; all other top-level arrays are sets.
-
-    Raises:
-        FieldError: an attribute is nested too deeply to be stored.
     """
+    left_out = _left_out(drop)
     kept = {}
     for name, value in document.items():
-        if name in drop or name in BOOKKEEPING or (name not in HARMLESS and is_secret_name(name)):
+        if name in left_out:
             continue
         kept[name] = value
-        kind = value.__class__
-        if kind is str:
-            if value and (value[0] in FIRST or name in _CARRIES_JSON):
-                kept[name] = _without_secrets(name, value)
-        elif kind is list and value:
-            items = _without_secrets(name, value)
-            kept[name] = items if len(items) < 2 or name in ordered else _sorted(items)
-        elif kind is dict and value:
-            kept[name] = _without_secrets(name, value)
+        if value.__class__ is list:
+            if name == "identities":
+                value = kept[name] = [item for item in value if not redaction.is_government_id(item)]
+            if len(value) > 1 and name not in ordered:
+                kept[name] = _sorted(value)
+        elif value and name in _CARRIES_JSON:
+            kept[name] = _carried(value)
     return _encode(kept)
+
+
+@lru_cache
+def _left_out(drop: frozenset[str]) -> frozenset[str]:
+    return drop | BOOKKEEPING | redaction.LEO_SECRETS
 
 
 def _sorted(items: list[Any]) -> list[Any]:
@@ -147,15 +139,9 @@ def _sorted(items: list[Any]) -> list[Any]:
     return sorted(items, key=_encode)
 
 
-def _without_secrets(name: str, value: Any) -> Any:
-    try:
-        if holds_secret(value):
-            return cleaned(value)
-    except TooDeep as error:
-        raise FieldError(name, str(error)) from error
-    if name in _CARRIES_JSON and isinstance(value, str) and names_secret(value):
-        return REMOVED
-    return value
+def _carried(value: Any) -> Any:
+    is_json = not isinstance(value, str) or value.lstrip().startswith(("{", "["))
+    return value if is_json or not redaction.names_secret(value) else redaction.REMOVED
 
 
 def content_hash(stored: bytes, key_fields: tuple[str, ...], version: str) -> bytes:

@@ -52,7 +52,7 @@ def shown(value: object) -> str:
 
 
 def text(document: Document, field: str, *, limit: int = MAX_TEXT) -> str | None:
-    """Text without surrounding blanks; None when empty. `limit` is in characters."""
+    """Text without surrounding blanks; None when empty, or a government id. `limit` is in characters."""
     value = document.get(field)
     if value is None:
         return None
@@ -61,7 +61,7 @@ def text(document: Document, field: str, *, limit: int = MAX_TEXT) -> str | None
     value = value.strip()
     if len(value) > limit:
         raise FieldError(field, f"{len(value)} characters, at most {limit} are kept")
-    return value or None
+    return None if not value or (":" in value and is_government_id(value)) else value
 
 
 def required_text(document: Document, field: str, *, limit: int = MAX_TEXT) -> str:
@@ -158,7 +158,7 @@ def texts(document: Document, field: str) -> list[str]:
     for item in value:
         if item is not None and not isinstance(item, str):
             raise FieldError(field, f"expected a list of texts, it holds {shown(item)}")
-    found = {item.strip() for item in value if item and not is_government_id(item)}
+    found = {item.strip() for item in value if item and not (":" in item and is_government_id(item))}
     found.discard("")
     return sorted(found)
 

@@ -77,7 +77,7 @@ class Writer:
                 entry = known.get(row.key)
                 if entry is not None and self._is_duplicate(row, entry, is_fresh):
                     duplicates.add(row.key)
-                    rejects.append(duplicate(row))
+                    rejects.append(duplicate(row.key, row.raw))
                 elif entry is not None and entry.content_hash == row.content_hash:
                     count.unchanged += 1
                 else:

@@ -14,7 +14,9 @@ end
 $$;
 
 create function cdp.resolve_profiles(p_tenant text) returns bigint
-language plpgsql as $$
+language plpgsql set enable_nestloop = off as $$
+-- Hash joins only, for the reason given at refresh_profile_segment: right after a first load of 100,000 profiles with
+-- 5,000 merges, nested loops took 33 s instead of one.
 -- root_profile_id: follow merged_into to the last profile that is still there. A profile that is not merged, whose
 -- winner is missing, or that stands in a circle of merges, speaks for itself.
 declare
