@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-TENANT_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-SEGMENT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.@:-]{0,253}$"
+TENANT_PATTERN = r"[a-z0-9][a-z0-9_-]{0,62}"
+SEGMENT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.@:-]{0,253}"
 DOCUMENT_KEY_PATTERN = r"^[A-Za-z0-9_\-.@()+,=;$!*'%:]{1,254}$"
 """ArangoDB's own rule for `_key`."""
 
@@ -23,7 +23,7 @@ def tenant_id(value: str) -> str:
     Raises:
         ValueError: names the value and the rule.
     """
-    if not _TENANT.match(value):
+    if not _TENANT.fullmatch(value):
         raise ValueError(
             f"{value!r} cannot name a tenant: use 1 to 63 of a-z, 0-9, '_' and '-', beginning with a letter or digit"
         )
@@ -32,4 +32,4 @@ def tenant_id(value: str) -> str:
 
 def is_segment_id(value: str) -> bool:
     """Whether a segment key of LEO can be a partition key (no `|`, comma, space or `...`)."""
-    return bool(_SEGMENT.match(value)) and "..." not in value
+    return bool(_SEGMENT.fullmatch(value)) and "..." not in value

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from cdp_assets.landing import redaction
+from cdp_assets.landing.redaction import is_government_id
 from cdp_assets.landing.values import FieldError, shown
 from cdp_assets.sources import rawjson
 
@@ -114,14 +115,13 @@ def canonical(document: dict[str, Any], *, drop: frozenset[str], ordered: frozen
     for name, value in document.items():
         if name in left_out:
             continue
-        kept[name] = value
         if value.__class__ is list:
-            if name == "identities":
-                value = kept[name] = [item for item in value if not redaction.is_government_id(item)]
-            if len(value) > 1 and name not in ordered:
-                kept[name] = _sorted(value)
+            items = [item for item in value if not is_government_id(item)] if name == "identities" else value
+            kept[name] = items if len(items) < 2 or name in ordered else _sorted(items)
         elif value and name in _CARRIES_JSON:
             kept[name] = _carried(value)
+        else:
+            kept[name] = value
     return _encode(kept)
 
 

@@ -57,7 +57,10 @@ def migrate(owner_dsn: str, *, passwords: Mapping[str, str] | None = None) -> No
             "set CDP_WAREHOUSE_OWNER_DSN to a role that may create roles, or one that is a member of cdp_owner"
         ) from error
     except psycopg.OperationalError as error:
-        raise WarehouseError(f"{address} does not answer: {str(error).strip().splitlines()[0]}") from error
+        raise WarehouseError(
+            f"{address} does not answer: {str(error).strip().splitlines()[0]}. "
+            "Start it, or correct CDP_WAREHOUSE_OWNER_DSN"
+        ) from error
 
 
 def _upgrade(conn: psycopg.Connection[Any]) -> None:

@@ -8,7 +8,14 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-FILES = ("0001_ops.sql", "0001_cdp.sql", "0001_functions.sql", "0001_metrics.sql", "0001_comments.sql", "0001_grants.sql")
+FILES = (
+    "0001_ops.sql",
+    "0001_cdp.sql",
+    "0001_functions.sql",
+    "0001_metrics.sql",
+    "0001_comments.sql",
+    "0001_grants.sql",
+)
 
 
 def upgrade() -> None:
