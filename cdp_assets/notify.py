@@ -19,6 +19,10 @@ from cdp_assets.settings import Settings
 
 log = logging.getLogger("cdp_assets.alerts")
 
+# At INFO they log whole addresses, and a webhook's address is a secret.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:

@@ -158,7 +158,6 @@ def test_a_webhook_that_fails_is_logged_without_its_address_and_fails_nothing(
     assert "s3cr3t" not in caplog.text
 
 
-@pytest.mark.xfail(reason="httpx logs every address at level INFO; notify has yet to keep it from that")
 def test_the_address_of_the_webhook_is_not_in_any_log_when_it_works(
     webhook: Webhook, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -234,7 +234,7 @@ def test_threads_that_come_first_together_share_one_pool(pipeline_dsn: str) -> N
         assert len(set(threads.map(backend, range(16)))) <= 2
 
 
-@pytest.mark.parametrize("name", ["", "Acme", "a b", "a|b", "a'; drop table x", "x" * 64])
+@pytest.mark.parametrize("name", ["", "Acme", "a b", "a|b", "acme\n", "a'; drop table x", "x" * 64])
 def test_a_scope_that_cannot_be_a_tenant_is_refused_before_connecting(tmp_path: Path, name: str) -> None:
     warehouse = Warehouse(make_conninfo("", host=str(tmp_path), dbname="not asked"))
     for scope in (warehouse.tenant, warehouse.session):

@@ -195,4 +195,9 @@ def purge_old_runs() -> None:
     delete_old_runs()
 
 
-jobs = [leo_cdp_sync, leo_cdp_sweep, leo_segment_etl, purge_old_runs]
+jobs: list["dg.JobDefinition | UnresolvedAssetJobDefinition"] = [
+    leo_cdp_sync,
+    leo_cdp_sweep,
+    leo_segment_etl,
+    purge_old_runs,
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import socket
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,10 @@ DEMO_OPTIONS: dict[str, dict[str, Any]] = {
     "lotus": {"default_currency": "VND", "default_region": "VN"},
     "nova": {"default_currency": "USD", "default_region": "US"},
 }
+
+
+PROCESS_TAG = "cdp/process"
+"""Run tag: host and process that execute the run."""
 
 
 @dataclass
@@ -132,13 +137,14 @@ def _materialize(settings: Settings, chosen: list[Tenant]) -> dict[str, list[Lin
     order = [asset.key.path[-1] for asset in landing_assets if isinstance(asset, dg.AssetsDefinition)]
     lines: dict[str, list[Line]] = {}
     with dg.DagsterInstance.get() as instance:
+        _close_killed(instance)
         instance.add_dynamic_partitions(TENANT_DIMENSION, [tenant.tenant_id for tenant in chosen])
         for tenant in chosen:
             with err.status(f"{tenant.tenant_id}: syncing and checking"):
                 result = job.execute_in_process(
                     instance=instance,
                     partition_key=tenant.tenant_id,
-                    tags={TENANT_TAG: tenant.tenant_id},
+                    tags={TENANT_TAG: tenant.tenant_id, PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"},
                     raise_on_error=False,
                 )
             lines[tenant.tenant_id] = _lines(result, order)
@@ -147,6 +153,26 @@ def _materialize(settings: Settings, chosen: list[Tenant]) -> dict[str, list[Lin
                 fail(f"{tenant.tenant_id}, {event.step_key}: {_cause(error)}")
             _count_quarantine(tenant.tenant_id, lines[tenant.tenant_id])
     return lines
+
+
+def _close_killed(instance: dg.DagsterInstance) -> None:
+    """Fail runs of earlier `cdp pipeline` processes of this host that died; sensors would wait six hours for them."""
+    import dagster as dg
+
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        host, _, process = run.tags.get(PROCESS_TAG, "").partition(":")
+        if host == socket.gethostname() and not _is_alive(int(process)):
+            instance.report_run_failed(run, "the process of this run is gone")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _lines(result: dg.ExecuteInProcessResult, order: list[str]) -> list[Line]:

@@ -65,7 +65,9 @@ def code(
     Raises:
         FieldError: the code is not in the mapping.
     """
-    value = integer(document, field, default=default)
+    value = document.get(field)
+    if value.__class__ is not int:
+        value = integer(document, field, default=default)
     try:
         return mapping[value]
     except KeyError:
