@@ -53,7 +53,7 @@ def test_the_graph_is_the_recorded_one(definitions: dg.Definitions) -> None:
 
 def test_every_asset_has_description_owner_and_kinds(definitions: dg.Definitions) -> None:
     for spec in definitions.resolve_all_asset_specs():
-        assert spec.description and spec.description.startswith("One "), spec.key
+        assert (spec.description or "").startswith("One "), spec.key
         assert spec.owners, spec.key
         assert spec.kinds, spec.key
 

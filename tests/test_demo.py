@@ -113,7 +113,7 @@ def test_the_dump_source_reads_the_folder(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="cdp demo generate"):
+    with pytest.raises(demo.WorldError, match="cdp demo generate"):
         demo.advance(tmp_path)
     with pytest.raises(ValueError, match="choose one of tiny, small"):
         demo.generate(tmp_path, size="huge")

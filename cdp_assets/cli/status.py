@@ -27,7 +27,7 @@ def status(tenant_id: str | None) -> None:
         for tenant in chosen:
             table(
                 f"{tenant.tenant_id} ({tenant.status})",
-                ("collection", "table", "last sweep", "last window", "watermark", "lag", "rows", "tombstones",
+                ("collection", "last sweep", "last window", "watermark", "lag", "rows", "tombstones",
                  "quarantine", "deletes withheld"),
                 _rows(warehouse, tenant.tenant_id),
                 numeric=("rows", "tombstones", "quarantine", "deletes withheld"),
@@ -66,6 +66,6 @@ def _rows(warehouse: Warehouse, tenant_id: str) -> list[tuple[object, ...]]:
             sweep_at, window_at, watermark, last, withheld = state.get(
                 collection, (None, None, None, None, 0)
             )
-            rows.append((collection, f"cdp.{contract.table}", ago(sweep_at), ago(window_at), watermark, ago(last), live,
+            rows.append((collection, ago(sweep_at), ago(window_at), watermark, ago(last), live,
                          dead, rejected.get(collection, 0), withheld))  # fmt: skip
     return rows

@@ -26,7 +26,7 @@ def table(
     """Print a table; `numeric` columns are set flush right."""
     grid = Table(title=title or None, title_justify="left", title_style="bold")
     for column in columns:
-        grid.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
+        grid.add_column(column, justify="right" if column in numeric else "left", overflow="fold", no_wrap=column in numeric)
     for row in rows:
         grid.add_row(*(_cell(value) for value in row))
     out.print(grid)

@@ -25,7 +25,7 @@ from typing import Literal
 from cdp_assets.landing.batch import Batch, prepare, regroup
 from cdp_assets.landing.contract import Contract, TenantOptions
 from cdp_assets.landing.writer import Writer, Written
-from cdp_assets.sources.model import PROFILE, CursorLost, Page, Signature, Source
+from cdp_assets.sources.model import FINGERPRINT, PROFILE, CursorLost, Page, Signature, Source
 from cdp_assets.warehouse.connection import Connection, TenantSession
 from cdp_assets.warehouse.ledger import Ledger, Sweep, Watermark
 
@@ -156,6 +156,7 @@ class CollectionSync:
         """Read these documents again, whatever the ledger says (replay of the quarantine)."""
         began = perf_counter()
         result = SyncResult(self._contract.collection, "keys", self._writer.written)
+        self._writer.strays = frozenset(key for key in keys if key.startswith(FINGERPRINT))
         for batch in self._prepared(self._source.fetch(self._contract.collection, keys)):
             self._write(batch)
         self._derive()
