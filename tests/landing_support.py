@@ -69,7 +69,9 @@ class MemorySource:
         given: documents (or keys) handed out so far, by what is read.
     """
 
-    def __init__(self, documents: Mapping[str, Iterable[Document]] | None = None, *, page: int = 1000) -> None:
+    def __init__(
+        self, documents: Mapping[str, Iterable[Document]] | None = None, *, page: int = 1000
+    ) -> None:
         self.name = "memory"
         self.page = page
         self.documents: dict[str, dict[str, Document]] = {name: {} for name in COLLECTIONS}
@@ -196,7 +198,14 @@ def edge(key: str, owner: str, **fields: Any) -> Document:
 
 def event(key: str, owner: str, **fields: Any) -> Document:
     times = {"createdAt": at(), "updatedAt": at()}
-    return {"_key": key, "refProfileId": owner, "metricName": "page-view", "metricValue": 1, **times, **fields}
+    return {
+        "_key": key,
+        "refProfileId": owner,
+        "metricName": "page-view",
+        "metricValue": 1,
+        **times,
+        **fields,
+    }
 
 
 def feedback(key: str, owner: str, **fields: Any) -> Document:
@@ -218,7 +227,10 @@ def some(collection: str, count: int, *, prefix: str = "k", **fields: Any) -> li
     """So many documents of one collection, all alike but for their keys."""
     owned = collection in {CONVERSION, FEEDBACK, TRACKING_EVENT}
     keys = [f"{prefix}{number:05}" for number in range(count)]
-    return [MAKE[collection](key, f"p-{key}", **fields) if owned else MAKE[collection](key, **fields) for key in keys]
+    return [
+        MAKE[collection](key, f"p-{key}", **fields) if owned else MAKE[collection](key, **fields)
+        for key in keys
+    ]
 
 
 # -- landing -----------------------------------------------------------------------------------------------------------
@@ -240,7 +252,12 @@ def land_one(
 
 
 def land(
-    warehouse: Warehouse, tenant: str, source: Source, mode: Mode = "sweep", *, allow_mass_delete: bool = False
+    warehouse: Warehouse,
+    tenant: str,
+    source: Source,
+    mode: Mode = "sweep",
+    *,
+    allow_mass_delete: bool = False,
 ) -> dict[str, SyncResult | Derived]:
     """All collections in the order in which the assets land them, then what is derived from them."""
     results: dict[str, SyncResult | Derived] = {}
@@ -281,7 +298,8 @@ def snapshot(conn: Connection, table: str) -> Table:
     rows = [dict(zip(names, row, strict=True)) for row in cursor]
     left_out = OUR_TIMES[table] | {"tenant_id"}
     return {
-        tuple(row[name] for name in KEYS[table]): {k: v for k, v in row.items() if k not in left_out} for row in rows
+        tuple(row[name] for name in KEYS[table]): {k: v for k, v in row.items() if k not in left_out}
+        for row in rows
     }
 
 
@@ -297,7 +315,9 @@ def versions(warehouse: Warehouse, tenant: str, table: str) -> set[tuple[str, st
         return set(conn.execute(f"select ctid::text, xmin::text from {schema}.{table}").fetchall())  # type: ignore[call-overload]
 
 
-def assert_same(found: Mapping[str, Table], expected: Mapping[str, Table], *, but: Iterable[str] = ()) -> None:
+def assert_same(
+    found: Mapping[str, Table], expected: Mapping[str, Table], *, but: Iterable[str] = ()
+) -> None:
     """Equal tables, row by row; a difference is shown by its first few keys."""
     for table in set(expected) - set(but):
         assert found[table].keys() == expected[table].keys(), table

@@ -59,7 +59,9 @@ def live(warehouse: Warehouse, tenant: str, collection: str = PROFILE) -> dict[s
 
 
 @pytest.mark.fault
-def test_five_thousand_documents_of_one_instant_survive_a_cut_window(warehouse: Warehouse, tenant: str) -> None:
+def test_five_thousand_documents_of_one_instant_survive_a_cut_window(
+    warehouse: Warehouse, tenant: str
+) -> None:
     source = MemorySource({PROFILE: some(PROFILE, 50, prefix="old")}, page=500)
     land_one(warehouse, tenant, source, PROFILE)
     source.put(PROFILE, *some(PROFILE, 5_000, updatedAt=at(hours=1)))
@@ -97,7 +99,9 @@ def test_a_late_document_is_caught_by_the_overlap_or_else_by_the_sweep(
     assert watermark(warehouse, tenant, PROFILE).watermark == BEGIN + timedelta(days=1)
 
 
-def test_one_sweep_finds_every_silent_update_and_reads_nothing_else(warehouse: Warehouse, tenant: str) -> None:
+def test_one_sweep_finds_every_silent_update_and_reads_nothing_else(
+    warehouse: Warehouse, tenant: str
+) -> None:
     source = MemorySource({PROFILE: some(PROFILE, 1_000, inSegments=members_of("a"))})
     land_one(warehouse, tenant, source, PROFILE)
     keys = list(source.documents[PROFILE])
@@ -105,7 +109,9 @@ def test_one_sweep_finds_every_silent_update_and_reads_nothing_else(warehouse: W
         source.patch(PROFILE, key, status=-4, inSegments=[])
     for key in keys[100:200]:
         source.patch(PROFILE, key, inSegments=members_of("a", "b"))
-    assert land_one(warehouse, tenant, source, PROFILE, "window").written.changed == 200  # all stand in the overlap
+    assert (
+        land_one(warehouse, tenant, source, PROFILE, "window").written.changed == 200
+    )  # all stand in the overlap
     for key in keys[200:300]:
         source.patch(PROFILE, key, updatedAt=at(days=3))
     land_one(warehouse, tenant, source, PROFILE, "window")
@@ -123,7 +129,9 @@ def test_one_sweep_finds_every_silent_update_and_reads_nothing_else(warehouse: W
 
 def test_a_time_in_the_future_does_not_stop_the_window(warehouse: Warehouse, tenant: str) -> None:
     now = datetime.now(UTC)
-    source = MemorySource({PROFILE: [profile("first"), profile("ahead", updatedAt=iso(now + timedelta(days=1)))]})
+    source = MemorySource(
+        {PROFILE: [profile("first"), profile("ahead", updatedAt=iso(now + timedelta(days=1)))]}
+    )
     for mode in ("sweep", "window"):
         land_one(warehouse, tenant, source, PROFILE, mode)  # type: ignore[arg-type]
         stands_at = watermark(warehouse, tenant, PROFILE).watermark
@@ -166,7 +174,9 @@ def test_deletes_are_followed_until_they_look_like_a_broken_source(warehouse: Wa
         assert watermark(warehouse, tenant, PROFILE).withheld_deletes == withheld
         assert tombstones(warehouse, tenant) == 101
     assert land_one(warehouse, tenant, source, PROFILE, "window").written.tombstoned == 0
-    assert watermark(warehouse, tenant, PROFILE).withheld_deletes == 9_899  # a window knows nothing of deletes
+    assert (
+        watermark(warehouse, tenant, PROFILE).withheld_deletes == 9_899
+    )  # a window knows nothing of deletes
 
     result = sweep(allow_mass_delete=True)
     assert (result.written.tombstoned, result.withheld) == (9_899, 0)
@@ -192,7 +202,12 @@ def test_a_tombstone_keeps_no_personal_data(warehouse: Warehouse, tenant: str) -
         "dateOfBirth": "1990-05-01T00:00:00.000Z", "livingProvince": "Thừa Thiên", "livingCity": "Huế",
         "crmRefId": "crm-77", "visitorId": "visitor-88",
     }  # fmt: skip
-    lists = {"identities": ["zalo:0901"], "jobTitles": ["nurse"], "dataLabels": ["vip"], "productKeywords": ["cup"]}
+    lists = {
+        "identities": ["zalo:0901"],
+        "jobTitles": ["nurse"],
+        "dataLabels": ["vip"],
+        "productKeywords": ["cup"],
+    }
     numbers = {"age": 35, "gender": 0, "primaryNationality": "VN", "livingCountry": "VN"}
     source = MemorySource(
         {
@@ -203,7 +218,9 @@ def test_a_tombstone_keeps_no_personal_data(warehouse: Warehouse, tenant: str) -
     land(warehouse, tenant, source)
     before = live(warehouse, tenant)["one"]
     assert before["birth_date"].isoformat() in person["dateOfBirth"]
-    assert set(person.values()) - {person["dateOfBirth"]} <= {v for v in before.values() if isinstance(v, str)}
+    assert set(person.values()) - {person["dateOfBirth"]} <= {
+        v for v in before.values() if isinstance(v, str)
+    }
     source.remove(PROFILE, "one")
     source.remove(FEEDBACK, "f1")
     land(warehouse, tenant, source)
@@ -223,7 +240,9 @@ def test_a_tombstone_keeps_no_personal_data(warehouse: Warehouse, tenant: str) -
             assert not [value for value in said if value in text]
 
 
-def test_a_document_that_returns_is_live_again_with_all_its_content(warehouse: Warehouse, tenant: str) -> None:
+def test_a_document_that_returns_is_live_again_with_all_its_content(
+    warehouse: Warehouse, tenant: str
+) -> None:
     documents = {
         PROFILE: [profile("one", firstName="An"), *some(PROFILE, 3)],
         CONVERSION: [edge("e1", "one"), edge("e2", "k00000")],
@@ -278,7 +297,9 @@ def test_a_segment_sync_follows_members_and_leavers_and_their_transactions_only(
                 profile("stranger", inSegments=members_of("other")),
                 profile("dormant", inSegments=members_of("vip"), status=-1),
             ],
-            CONVERSION: [edge(f"e-{key}", key) for key in ("stays", "leaves", "joins", "stranger", "dormant")],
+            CONVERSION: [
+                edge(f"e-{key}", key) for key in ("stays", "leaves", "joins", "stranger", "dormant")
+            ],
         }
     )
     for collection in (PROFILE, CONVERSION):
@@ -297,7 +318,9 @@ def test_a_segment_sync_follows_members_and_leavers_and_their_transactions_only(
     assert rows.keys() == {"stays", "leaves", "dies", "vanishes", "joins"}  # to bury is for the sweep
     assert (rows["leaves"]["segment_ids"], rows["dies"]["status"]) == ([], "removed")
     assert live(warehouse, tenant, CONVERSION).keys() == {"e-stays", "e-leaves", "e-joins"}
-    assert watermark(warehouse, tenant, PROFILE) == replace(watermark(warehouse, tenant, PROFILE), watermark=None)
+    assert watermark(warehouse, tenant, PROFILE) == replace(
+        watermark(warehouse, tenant, PROFILE), watermark=None
+    )
 
     land(warehouse, tenant, source)
     land(warehouse, f"{tenant}-fresh", source)

@@ -48,7 +48,9 @@ def days(name: str) -> list[tuple[dict[str, list[Document]], dict[str, Any]]]:
     return found
 
 
-def assert_equals_fresh_load(warehouse: Warehouse, tenant: str, fresh: str, expected: dict[str, Table]) -> None:
+def assert_equals_fresh_load(
+    warehouse: Warehouse, tenant: str, fresh: str, expected: dict[str, Table]
+) -> None:
     found = snapshots(warehouse, tenant)
     assert_same(found, expected, but=["consent"])
     assert found["consent"] == with_kept_refusals(expected["consent"], kept_refusals(warehouse, tenant))
@@ -108,7 +110,9 @@ def test_a_second_sync_of_the_same_state_writes_no_row(warehouse: Warehouse, mod
 
 
 @pytest.mark.parametrize("gone_first", [False, True])
-def test_a_refusal_outlives_the_profile_that_was_merged_and_removed(warehouse: Warehouse, gone_first: bool) -> None:
+def test_a_refusal_outlives_the_profile_that_was_merged_and_removed(
+    warehouse: Warehouse, gone_first: bool
+) -> None:
     """Also along a chain: who absorbs the winner later inherits the refusal, and nobody inherits a removed consent."""
     source = MemorySource(
         {
@@ -128,7 +132,10 @@ def test_a_refusal_outlives_the_profile_that_was_merged_and_removed(warehouse: W
         step()
         land(warehouse, "kept", source)
     consent = snapshots(warehouse, "kept")["consent"]
-    assert (consent["third", "sms"]["decision"], consent["third", "sms"]["decided_by"]) == ("denied", ["first"])
+    assert (consent["third", "sms"]["decision"], consent["third", "sms"]["decided_by"]) == (
+        "denied",
+        ["first"],
+    )
     assert consent["third", "email"]["decision"] == "unset"
     land(warehouse, "fresh", source)
     assert_equals_fresh_load(warehouse, "kept", "fresh", snapshots(warehouse, "fresh"))

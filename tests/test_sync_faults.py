@@ -187,7 +187,10 @@ def test_of_two_runs_of_one_tenant_one_loads_and_the_other_is_told_so(
     warehouse: Warehouse, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(Ledger.lock.__kwdefaults__, "wait_s", 1)
-    source, other = MemorySource({PROFILE: some(PROFILE, 1_000)}, page=200), MemorySource({PROFILE: some(PROFILE, 9)})
+    source, other = (
+        MemorySource({PROFILE: some(PROFILE, 1_000)}, page=200),
+        MemorySource({PROFILE: some(PROFILE, 9)}),
+    )
     is_in, is_refused = Event(), Event()
 
     def between(reading: str, collection: str, number: int) -> None:
@@ -229,7 +232,9 @@ def test_two_tenants_load_at_once_and_do_not_meet(warehouse: Warehouse, tenant: 
     for name, source in sources.items():
         assert_equals_fresh_load(warehouse, name, source)
         found = snapshots(warehouse, name)
-        assert {row["first_name"] for row in found["customer_profile"].values()} == {name.removeprefix(f"{tenant}-")}
+        assert {row["first_name"] for row in found["customer_profile"].values()} == {
+            name.removeprefix(f"{tenant}-")
+        }
 
 
 # -- the memory fails ----------------------------------------------------------------------------------------
@@ -253,7 +258,9 @@ def test_a_new_contract_lands_every_row_anew_even_in_a_window(warehouse: Warehou
     assert_equals_fresh_load(warehouse, tenant, source)
 
 
-@pytest.mark.parametrize("releases", [["profile/0"], ["profile/1", "profile/0"]], ids=["first load", "relanding"])
+@pytest.mark.parametrize(
+    "releases", [["profile/0"], ["profile/1", "profile/0"]], ids=["first load", "relanding"]
+)
 def test_no_row_of_another_release_is_left_when_its_load_was_cut(
     warehouse: Warehouse, tenant: str, releases: list[str]
 ) -> None:

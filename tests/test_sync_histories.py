@@ -190,7 +190,11 @@ class History:
                 source.put(collection, document)
                 row = tables[CONTRACTS[collection].table].get((key,))
                 if row is not None and self._is_bad(collection, key):
-                    landed = [v for v in self.written[collection, key] if _hash(collection, v) == row["content_hash"]]
+                    landed = [
+                        v
+                        for v in self.written[collection, key]
+                        if _hash(collection, v) == row["content_hash"]
+                    ]
                     assert landed, f"the row of {collection}/{key} is no version of its document"
                     source.put(collection, landed[-1])
         return source

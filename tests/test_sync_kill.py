@@ -52,7 +52,9 @@ def kill() -> Iterator[Kill]:
     """Runs a sync in a process of its own that dies at a point; gives its exit code."""
     command = [sys.executable, "-m", "tests.kill_worker"]
     root = Path(__file__).parent.parent
-    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
 
@@ -115,7 +117,9 @@ def assert_memory_is_not_ahead(warehouse: Warehouse, source: MemorySource, since
             ).fetchone()
             assert ahead == (0,), f"{collection}: the ledger is ahead of the table"
             known = dict(
-                conn.execute("select key, rev from ops.ledger where collection = %s", (collection,)).fetchall()
+                conn.execute(
+                    "select key, rev from ops.ledger where collection = %s", (collection,)
+                ).fetchall()
             )
         stands_at = watermark(warehouse, TENANT, collection).watermark
         if stands_at is not None:
@@ -123,7 +127,8 @@ def assert_memory_is_not_ahead(warehouse: Warehouse, source: MemorySource, since
             missing = [
                 key
                 for key, document in source.documents[collection].items()
-                if since[collection] < document["updatedAt"] < iso(stands_at) and known.get(key) != document["_rev"]
+                if since[collection] < document["updatedAt"] < iso(stands_at)
+                and known.get(key) != document["_rev"]
             ]
             assert not missing, f"{collection}: the watermark is ahead of the data"
 
@@ -148,7 +153,10 @@ def test_a_first_load_that_was_killed(
         source = world(0)
         assert_memory_is_not_ahead(warehouse, source, dict.fromkeys(BOTH, ""))
         profiles, edges = map(len, tables(warehouse, TENANT).values())
-        assert (profiles % (BATCH - 2), edges % BATCH) == (0, 0)  # whole batches, each with two quarantined profiles
+        assert (profiles % (BATCH - 2), edges % BATCH) == (
+            0,
+            0,
+        )  # whole batches, each with two quarantined profiles
         committed = profiles + edges
         assert land_both(warehouse, TENANT, source) >= sum(map(len, loaded[1][0].values())) - committed
         assert_is_whole(warehouse, source, loaded[1][0])

@@ -104,7 +104,7 @@ def map_profile(document: Document, options: TenantOptions) -> Mapped:
                 nulled, "primaryPhone", lambda: phone(document, "primaryPhone", region=options.default_region)
             ),
             "gender": codes.code(document, "gender", codes.GENDER, default=7),
-            "age": integer(document, "age", default=0, low=-1, high=32_767) or None,
+            "age": _age(document),
             "age_group": codes.code(document, "ageGroup", codes.AGE_GROUP, default=0),
             "birth_date": day(document, "dateOfBirth"),
             "marital_status": codes.code(document, "maritalStatus", codes.MARITAL_STATUS, default=6),
@@ -133,6 +133,12 @@ def map_profile(document: Document, options: TenantOptions) -> Mapped:
         },
         nulled,
     )
+
+
+def _age(document: Document) -> int | None:
+    """LEO writes 0 or -1 when it does not know."""
+    age = integer(document, "age", default=0, low=-1, high=32_767)
+    return age if age > 0 else None
 
 
 def _or_null(nulled: dict[str, str], field: str, read: Any) -> Any:

@@ -57,35 +57,50 @@ $$;
 create function cdp.resolve_transactions(p_tenant text, p_keys text[] default null) returns bigint
 language plpgsql as $$
 -- Owner and status of transactions: the owner is the root of the profile that the edge names, the status that of the
--- order's newest tracking event with a known status. Only rows that can differ from the default are looked at, so
--- the cost follows the number of merges and of adverse orders, not the table.
+-- order's newest tracking event with a known status. Only rows that can differ from the default are looked at, and
+-- they are found through arrays, which the planner takes as keys of an index: the cost follows the number of merges
+-- and of adverse orders, not the table (as one statement with joins it read the table twice, 0.35 s per 60,000 rows).
 declare
+    merged text[];
+    adverse text[];
+    candidates text[];
     written bigint;
 begin
     perform ops.require_tenant(p_tenant);
-    with merged as materialized (
-        select cdp_profile_id
-        from cdp.customer_profile
-        where tenant_id = p_tenant and deleted_at is null and merged_into is not null
-            and root_profile_id <> cdp_profile_id
-    ),
-    adverse as materialized (
-        select distinct transaction_id
-        from cdp.tracking_event
+    merged := array(
+        select cdp_profile_id from cdp.customer_profile
+        where tenant_id = p_tenant and deleted_at is null and root_profile_id <> cdp_profile_id
+    );
+    adverse := array(
+        select distinct transaction_id from cdp.tracking_event
         where tenant_id = p_tenant and deleted_at is null and order_status is not null
             and order_status <> 'completed' and transaction_id is not null
-    ),
-    candidate as (
-        select t.txn_id from merged as m
-        inner join cdp.transactional_context as t on t.tenant_id = p_tenant and t.source_profile_id = m.cdp_profile_id
-        union
-        select t.txn_id from adverse as a
-        inner join cdp.transactional_context as t on t.tenant_id = p_tenant and t.transaction_id = a.transaction_id
-        union
-        select t.txn_id from cdp.transactional_context as t
-        where t.tenant_id = p_tenant and (t.cdp_profile_id <> t.source_profile_id or t.txn_status <> 'completed')
-    ),
-    wanted as (
+    );
+    if p_keys is null then
+        candidates := array(
+            select t.txn_id from cdp.transactional_context as t
+            where t.tenant_id = p_tenant and t.source_profile_id = any(merged)
+            union
+            select t.txn_id from cdp.transactional_context as t
+            where t.tenant_id = p_tenant and t.transaction_id = any(adverse)
+            union
+            select t.txn_id from cdp.transactional_context as t
+            where t.tenant_id = p_tenant and (t.cdp_profile_id <> t.source_profile_id or t.txn_status <> 'completed')
+        );
+    else
+        candidates := array(
+            select t.txn_id from cdp.transactional_context as t
+            where t.tenant_id = p_tenant and t.txn_id = any(p_keys)
+                and (
+                    t.source_profile_id = any(merged) or t.transaction_id = any(adverse)
+                    or t.cdp_profile_id <> t.source_profile_id or t.txn_status <> 'completed'
+                )
+        );
+    end if;
+    if cardinality(candidates) = 0 then
+        return 0;
+    end if;
+    with wanted as (
         select
             t.txn_id,
             coalesce((
@@ -98,14 +113,13 @@ begin
                     and e.order_status is not null
                 order by e.event_at desc, e.event_id desc limit 1
             ), 'completed') as status
-        from candidate as c
-        inner join cdp.transactional_context as t on t.tenant_id = p_tenant and t.txn_id = c.txn_id
-        where p_keys is null or t.txn_id = any(p_keys)
+        from cdp.transactional_context as t
+        where t.tenant_id = p_tenant and t.txn_id = any(candidates)
     )
     update cdp.transactional_context as t
     set cdp_profile_id = w.owner, txn_status = w.status, changed_at = now()
     from wanted as w
-    where t.tenant_id = p_tenant and t.txn_id = w.txn_id
+    where t.tenant_id = p_tenant and t.txn_id = w.txn_id and t.txn_id = any(candidates)
         and (t.cdp_profile_id, t.txn_status) is distinct from (w.owner, w.status);
     get diagnostics written = row_count;
     return written;
@@ -114,33 +128,50 @@ $$;
 
 create function cdp.resolve_events(p_tenant text, p_keys text[] default null) returns bigint
 language plpgsql as $$
+-- Owner of rows in cdp.tracking_event: the root of the profile that the document names.
 declare
+    merged text[];
+    candidates text[];
     written bigint;
 begin
     perform ops.require_tenant(p_tenant);
-    with candidate as (
-        select t.event_id from cdp.customer_profile as p
-        inner join cdp.tracking_event as t on t.tenant_id = p_tenant and t.source_profile_id = p.cdp_profile_id
-        where p.tenant_id = p_tenant and p.deleted_at is null and p.merged_into is not null
-        union
-        select t.event_id from cdp.tracking_event as t
-        where t.tenant_id = p_tenant and t.cdp_profile_id is distinct from t.source_profile_id
-    ),
-    wanted as (
+    merged := array(
+        select cdp_profile_id from cdp.customer_profile
+        where tenant_id = p_tenant and deleted_at is null and root_profile_id <> cdp_profile_id
+    );
+    if p_keys is null then
+        candidates := array(
+            select t.event_id from cdp.tracking_event as t
+            where t.tenant_id = p_tenant and t.source_profile_id = any(merged)
+            union
+            select t.event_id from cdp.tracking_event as t
+            where t.tenant_id = p_tenant and t.cdp_profile_id is distinct from t.source_profile_id
+        );
+    else
+        candidates := array(
+            select t.event_id from cdp.tracking_event as t
+            where t.tenant_id = p_tenant and t.event_id = any(p_keys)
+                and (t.source_profile_id = any(merged) or t.cdp_profile_id is distinct from t.source_profile_id)
+        );
+    end if;
+    if cardinality(candidates) = 0 then
+        return 0;
+    end if;
+    with wanted as (
         select
             t.event_id,
             coalesce((
                 select p.root_profile_id from cdp.customer_profile as p
                 where p.tenant_id = p_tenant and p.cdp_profile_id = t.source_profile_id and p.deleted_at is null
             ), t.source_profile_id) as owner
-        from candidate as c
-        inner join cdp.tracking_event as t on t.tenant_id = p_tenant and t.event_id = c.event_id
-        where p_keys is null or t.event_id = any(p_keys)
+        from cdp.tracking_event as t
+        where t.tenant_id = p_tenant and t.event_id = any(candidates)
     )
     update cdp.tracking_event as t
     set cdp_profile_id = w.owner, changed_at = now()
     from wanted as w
-    where t.tenant_id = p_tenant and t.event_id = w.event_id and t.cdp_profile_id is distinct from w.owner;
+    where t.tenant_id = p_tenant and t.event_id = w.event_id and t.event_id = any(candidates)
+        and t.cdp_profile_id is distinct from w.owner;
     get diagnostics written = row_count;
     return written;
 end
@@ -148,42 +179,60 @@ $$;
 
 create function cdp.resolve_feedback(p_tenant text, p_keys text[] default null) returns bigint
 language plpgsql as $$
+-- Owner of rows in cdp.feedback: the root of the profile that the document names.
 declare
+    merged text[];
+    candidates text[];
     written bigint;
 begin
     perform ops.require_tenant(p_tenant);
-    with candidate as (
-        select t.feedback_id from cdp.customer_profile as p
-        inner join cdp.feedback as t on t.tenant_id = p_tenant and t.source_profile_id = p.cdp_profile_id
-        where p.tenant_id = p_tenant and p.deleted_at is null and p.merged_into is not null
-        union
-        select t.feedback_id from cdp.feedback as t
-        where t.tenant_id = p_tenant and t.cdp_profile_id is distinct from t.source_profile_id
-    ),
-    wanted as (
+    merged := array(
+        select cdp_profile_id from cdp.customer_profile
+        where tenant_id = p_tenant and deleted_at is null and root_profile_id <> cdp_profile_id
+    );
+    if p_keys is null then
+        candidates := array(
+            select t.feedback_id from cdp.feedback as t
+            where t.tenant_id = p_tenant and t.source_profile_id = any(merged)
+            union
+            select t.feedback_id from cdp.feedback as t
+            where t.tenant_id = p_tenant and t.cdp_profile_id is distinct from t.source_profile_id
+        );
+    else
+        candidates := array(
+            select t.feedback_id from cdp.feedback as t
+            where t.tenant_id = p_tenant and t.feedback_id = any(p_keys)
+                and (t.source_profile_id = any(merged) or t.cdp_profile_id is distinct from t.source_profile_id)
+        );
+    end if;
+    if cardinality(candidates) = 0 then
+        return 0;
+    end if;
+    with wanted as (
         select
             t.feedback_id,
             coalesce((
                 select p.root_profile_id from cdp.customer_profile as p
                 where p.tenant_id = p_tenant and p.cdp_profile_id = t.source_profile_id and p.deleted_at is null
             ), t.source_profile_id) as owner
-        from candidate as c
-        inner join cdp.feedback as t on t.tenant_id = p_tenant and t.feedback_id = c.feedback_id
-        where p_keys is null or t.feedback_id = any(p_keys)
+        from cdp.feedback as t
+        where t.tenant_id = p_tenant and t.feedback_id = any(candidates)
     )
     update cdp.feedback as t
     set cdp_profile_id = w.owner, changed_at = now()
     from wanted as w
-    where t.tenant_id = p_tenant and t.feedback_id = w.feedback_id and t.cdp_profile_id is distinct from w.owner;
+    where t.tenant_id = p_tenant and t.feedback_id = w.feedback_id and t.feedback_id = any(candidates)
+        and t.cdp_profile_id is distinct from w.owner;
     get diagnostics written = row_count;
     return written;
 end
 $$;
 
 create function cdp.refresh_profile_segment(p_tenant text) returns table (joined bigint, departed bigint)
-language plpgsql set enable_nestloop = off as $$
+language plpgsql set enable_nestloop = off set enable_mergejoin = off as $$
 -- Hash joins only: row level security makes the planner expect one row per tenant, and a nested loop over a large
--- tenant's rows then takes hours instead of a second.
+-- tenant's rows then takes hours instead of a second. A merge join goes by the profile alone and compares each of its
+-- segments with each: one profile with 20,000 took 30 seconds instead of 0.05.
 -- Membership as LEO defines it: the segment stands in the profile's inSegments, and the profile is active.
 begin
     perform ops.require_tenant(p_tenant);
