@@ -1,57 +1,104 @@
-"""LEO documents for benchmarks: drawn from a seed, written to a folder, read as a `Source`.
+"""LEO documents for benchmarks, drawn from a seed: profiles of 5 to 10 KB, conversion edges of 0.5 KB.
 
-Belongs here: what is landed and how it is changed between two measurements. Does not belong here: who lands it.
-Memory holds an offset per document and one page, whatever the size.
+Belongs here: what is in a document. Does not belong here: where documents are kept and how they change (`source`).
 """
 
 from __future__ import annotations
 
 import random
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any
 
-import msgspec
-
-from cdp_assets.sources.model import CONVERSION, PRODUCT_ITEM, PROFILE, KeyPage, Page, Signature, Total
-
-SEED = 20260301
-PAGE_DOCUMENTS = 2_000
-PAGE_KEYS = 20_000
-CHANGED_EVERY = 100
-"""In state `one_percent` every hundredth document differs."""
-
-State = Literal["first", "rewritten", "one_percent"]
-"""`first`: as generated. `rewritten`: every `_rev` differs, nothing else. `one_percent`: 1 % differ in content."""
+from cdp_assets.sources.model import PRODUCT_ITEM, PROFILE
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _MODULUS = 1 << 130  # 62 ** 22 > 2 ** 130: 22 characters hold it
 _FACTOR = 0x2C1B3C6D5A7F4E9F8D3B1A5C7E9F2D4B1
 _INVERSE = pow(_FACTOR, -1, _MODULUS)
 
-_REV = {"first": b'"_rev":"_kA', "rewritten": b'"_rev":"_kB', "one_percent": b'"_rev":"_kC'}
-
-_FAMILY = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Võ", "Đặng", "Bùi", "Smith", "Garcia", "Müller", "Silva", "Clark")
+_FAMILY = (
+    "Nguyễn",
+    "Trần",
+    "Lê",
+    "Phạm",
+    "Hoàng",
+    "Võ",
+    "Đặng",
+    "Smith",
+    "Garcia",
+    "Müller",
+    "Silva",
+    "Clark",
+)
 _MIDDLE = ("Thị", "Văn", "Ngọc", "Đức", "Minh", "", "", "Anne", "J.")
-_GIVEN = ("Lan", "Hương", "Trang", "Linh", "Mai", "Tuấn", "Nam", "Long", "Phúc", "Khoa", "Emma", "Liam", "Olivia", "René")
-_STREETS = ("Lê Lợi", "Hai Bà Trưng", "Trần Hưng Đạo", "Nguyễn Huệ", "Lý Thường Kiệt", "Main Street", "Oak Avenue")
+_GIVEN = (
+    "Lan",
+    "Hương",
+    "Trang",
+    "Linh",
+    "Mai",
+    "Tuấn",
+    "Nam",
+    "Long",
+    "Phúc",
+    "Khoa",
+    "Emma",
+    "Liam",
+    "René",
+)
+_STREETS = (
+    "Lê Lợi",
+    "Hai Bà Trưng",
+    "Trần Hưng Đạo",
+    "Nguyễn Huệ",
+    "Lý Thường Kiệt",
+    "Main Street",
+    "Oak Avenue",
+)
 _PLACES = (
     ("Vietnam", "Hồ Chí Minh", "Thành phố Hồ Chí Minh", "700000"), ("Vietnam", "Hà Nội", "Hà Nội", "100000"),
     ("Vietnam", "Đà Nẵng", "Đà Nẵng", "550000"), ("United States", "Texas", "Austin", "73301"),
 )  # fmt: skip
 _JOBS = ("Marketing Manager", "Kế toán", "Giáo viên", "Software Engineer", "Bác sĩ", "Nurse", "Sinh viên")
-_INTERESTS = ("coffee", "travel", "sport", "music", "cooking", "yoga", "gaming", "photography", "books", "gardening")
+_INTERESTS = (
+    "coffee",
+    "travel",
+    "sport",
+    "music",
+    "cooking",
+    "yoga",
+    "gaming",
+    "photography",
+    "books",
+    "gardening",
+)
 _LABELS = ("VIP", "NEWSLETTER", "B2B", "khách quen", "EVENT-2025", "STAFF-DISCOUNT")
 _CHANNELS = ("facebook", "google", "zalo", "tiktok", "email", "sms", "organic", "youtube")
 _BRANDS = ("Highland", "Trung Nguyên", "Nordwind", "Kumo", "Lotus", "Alder", "Bến Thành", "Sunday")
-_GOODS = ("Cà phê rang xay", "Máy xay", "Trà sen", "Travel mug", "Rain jacket", "Balo du lịch", "Serum", "Desk lamp")
+_GOODS = (
+    "Cà phê rang xay",
+    "Máy xay",
+    "Trà sen",
+    "Travel mug",
+    "Rain jacket",
+    "Balo du lịch",
+    "Serum",
+    "Desk lamp",
+)
 _EVENTS = (
     "page-view", "item-view", "search", "add-to-cart", "remove-from-cart", "purchase", "content-view", "play-video",
     "email-click", "user-login", "add-wishlist", "order-checkout", "short-link-click", "product-review", "ask-question",
 )  # fmt: skip
-_STAGES = ("new-visitor", "returning-visitor", "lead", "prospect", "new-customer", "engaged-customer", "happy-customer")
+_STAGES = (
+    "new-visitor",
+    "returning-visitor",
+    "lead",
+    "prospect",
+    "new-customer",
+    "engaged-customer",
+    "happy-customer",
+)
 _BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -71,124 +118,6 @@ def number_of(key: str) -> int:
     for character in reversed(key):
         value = value * 62 + _ALPHABET.index(character)
     return value * _INVERSE % _MODULUS
-
-
-def generate(folder: Path, *, profiles: int, edges: int) -> None:
-    """Write both collections: documents one after the other, their offsets, and their key pages."""
-    folder.mkdir(parents=True, exist_ok=True)
-    # one shop: a customer in three buys, so an edge's profile is drawn from a third of them
-    _write(folder, PROFILE, profiles, lambda number, dice: profile_document(number, dice))
-    _write(folder, CONVERSION, edges, lambda number, dice: conversion_document(number, dice, max(1, profiles // 3)))
-
-
-def _write(folder: Path, collection: str, count: int, make: Any) -> None:
-    dice = random.Random(f"{SEED}/{collection}")
-    offsets = array("Q", [0])
-    with (folder / f"{collection}.documents").open("wb") as documents, (folder / f"{collection}.keys").open("wb") as keys:
-        page: list[tuple[str, str]] = []
-        for number in range(count):
-            rev = f"_kA{dice.getrandbits(40):010x}"
-            key = key_of(number)
-            head = {"_key": key, "_id": f"{collection}/{key}", "_rev": rev}
-            raw = msgspec.json.encode({**head, **make(number, dice)})
-            documents.write(raw)
-            offsets.append(offsets[-1] + len(raw))
-            page.append((key, rev))
-            if len(page) == PAGE_KEYS or number == count - 1:
-                keys.write(msgspec.json.encode(page) + b"\n")
-                page = []
-    with (folder / f"{collection}.offsets").open("wb") as file:
-        offsets.tofile(file)
-
-
-class BenchmarkSource:
-    """The generated documents as a `Source`, in one of three states. Reading a page is one read of cached bytes."""
-
-    def __init__(self, folder: Path, state: State) -> None:
-        self.name = f"benchmark {state}"
-        self._folder = folder
-        self._state: State = state
-        self._offsets: dict[str, array[int]] = {}
-
-    def size(self, collection: str) -> tuple[int, int]:
-        """Documents and bytes of a collection."""
-        offsets = self._read_offsets(collection)
-        return len(offsets) - 1, offsets[-1]
-
-    def signature(self, collection: str) -> Signature:
-        return Signature(self.size(collection)[0], self._state)
-
-    def keys(self, collection: str) -> Iterator[KeyPage]:
-        decoder = msgspec.json.Decoder(list[tuple[str, str]])
-        with (self._folder / f"{collection}.keys").open("rb") as file:
-            for body in file:
-                if self._state == "rewritten":
-                    yield decoder.decode(body.replace(b'","_kA', b'","_kB'))
-                    continue
-                page = decoder.decode(body)
-                if self._state == "one_percent":
-                    for place in range(0, len(page), CHANGED_EVERY):
-                        key, rev = page[place]
-                        page[place] = (key, rev.replace("_kA", "_kC", 1))
-                yield page
-
-    def scan(self, collection: str) -> Iterator[Page]:
-        offsets = self._read_offsets(collection)
-        count = len(offsets) - 1
-        with (self._folder / f"{collection}.documents").open("rb") as file:
-            for begin in range(0, count, PAGE_DOCUMENTS):
-                end = min(begin + PAGE_DOCUMENTS, count)
-                body = file.read(offsets[end] - offsets[begin])
-                start = offsets[begin]
-                yield [
-                    self._version(number, body[offsets[number] - start : offsets[number + 1] - start])
-                    for number in range(begin, end)
-                ]
-
-    def fetch(self, collection: str, keys: Sequence[str]) -> Iterator[Page]:
-        offsets = self._read_offsets(collection)
-        with (self._folder / f"{collection}.documents").open("rb") as file:
-            numbers = sorted(map(number_of, keys))
-            for begin in range(0, len(numbers), PAGE_DOCUMENTS):
-                yield [self._one(file, offsets, number) for number in numbers[begin : begin + PAGE_DOCUMENTS]]
-
-    def _one(self, file: BinaryIO, offsets: array[int], number: int) -> bytes:
-        file.seek(offsets[number])
-        return self._version(number, file.read(offsets[number + 1] - offsets[number]))
-
-    def _version(self, number: int, raw: bytes) -> bytes:
-        if self._state == "first":
-            return raw
-        if self._state == "one_percent":
-            if number % CHANGED_EVERY:
-                return raw
-            # one more digit of a score, which both collections have
-            raw = raw.replace(b'"indexScore":', b'"indexScore":7', 1)
-        return raw.replace(_REV["first"], _REV[self._state], 1)
-
-    def _read_offsets(self, collection: str) -> array[int]:
-        if collection not in self._offsets:
-            offsets = array("Q")
-            path = self._folder / f"{collection}.offsets"
-            with path.open("rb") as file:
-                offsets.fromfile(file, path.stat().st_size // offsets.itemsize)
-            self._offsets[collection] = offsets
-        return self._offsets[collection]
-
-    def since(self, collection: str, field: str, instant: datetime) -> Iterator[Page]:
-        raise NotImplementedError("the benchmark reads no window")
-
-    def segment_members(self, segment_id: str) -> Iterator[Page]:
-        raise NotImplementedError("the benchmark reads no segment")
-
-    def conversions_of(self, profile_keys: Sequence[str]) -> Iterator[Page]:
-        raise NotImplementedError("the benchmark reads no segment")
-
-    def totals(self) -> list[Total]:
-        raise NotImplementedError("the benchmark reconciles nothing")
-
-    def close(self) -> None:
-        """Nothing stays open between calls."""
 
 
 def _iso(dice: random.Random, days: int = 700) -> str:
@@ -260,7 +189,8 @@ def profile_document(number: int, dice: random.Random) -> dict[str, Any]:
         "webCookies": {}, "primaryUsername": "", "password": "", "contextSessionKeys": {},
         "firstName": given, "middleName": middle, "lastName": family, "gender": dice.choice((0, 1, 7)),
         "genderProbability": 100, "maritalStatus": dice.choice((5, 6, 7)), "age": dice.randint(0, 80),
-        "ageGroup": dice.randint(0, 8), "dateOfBirth": f"{dice.randint(1945, 2007)}-0{dice.randint(1, 9)}-12T00:00:00.000Z",
+        "ageGroup": dice.randint(0, 8),
+        "dateOfBirth": f"{dice.randint(1945, 2007)}-0{dice.randint(1, 9)}-12T00:00:00.000Z",
         "primaryEmail": mail, "secondaryEmails": [], "primaryPhone": phone, "secondaryPhones": [],
         "primaryLanguage": "vi", "primaryNationality": "Vietnamese", "primaryAvatar": "",
         "livingLocation": f"{dice.randint(1, 400)} {dice.choice(_STREETS)}, {city}", "livingLocationType": "",
@@ -278,21 +208,27 @@ def profile_document(number: int, dice: random.Random) -> dict[str, Any]:
         "lastSeenIp": f"113.161.{dice.randrange(256)}.{dice.randrange(256)}", "lastObserverId": device,
         "lastTouchpointId": key_of(3_000_000_000 + number % 300),
         "topEngagedTouchpointIds": [key_of(3_000_000_000 + dice.randrange(300)) for _ in range(4)],
-        "fromTouchpointHubIds": [key_of(4_000_000_000)], "notificationUserIds": {"web_push": [f"{dice.getrandbits(64):x}"]},
+        "fromTouchpointHubIds": [key_of(4_000_000_000)],
+        "notificationUserIds": {"web_push": [f"{dice.getrandbits(64):x}"]},
         "receiveWebPush": dice.choice((-1, 0, 1)), "receiveAppPush": 0, "receiveEmail": dice.choice((-1, 1, 1)),
         "receiveSMS": dice.choice((-1, 0, 1)), "receiveAds": 1, "recommendationModel": 0,
-        "mediaChannels": _some(dice, _CHANNELS, 4), "referrerChannels": {name: dice.randrange(30) for name in _some(dice, _CHANNELS, 3)},
+        "mediaChannels": _some(dice, _CHANNELS, 4),
+        "referrerChannels": {name: dice.randrange(30) for name in _some(dice, _CHANNELS, 3)},
         "subscribedChannels": {"email": 1}, "googleUtmData": [], "contentKeywords": _some(dice, _GOODS, 4),
-        "productKeywords": _some(dice, _GOODS, 4), "nextBestActions": [], "personalProblems": [], "solutionsForCustomer": [],
+        "productKeywords": _some(dice, _GOODS, 4), "nextBestActions": [], "personalProblems": [],
+        "solutionsForCustomer": [],
         "purchasedBrands": _some(dice, _BRANDS, 3), "purchasedItemIds": [item["itemId"] for item in items],
         "shoppingItemIds": [], "shoppingItems": [], "purchasedItems": items, "paymentEvents": [],
         "financeRecords": [], "financeCreditEvents": [],
         "extAttributes": {"loyalty_tier": dice.choice(("gold", "silver", "none")), "store_visits": dice.randrange(40)},
-        "extMetrics": {}, "notes": f"Gọi lại sau {created[:10]}, gặp {given}", "behavioralEvents": list(_EVENTS[: dice.randint(2, 15)]),
+        "extMetrics": {}, "notes": f"Gọi lại sau {created[:10]}, gặp {given}",
+        "behavioralEvents": list(_EVENTS[: dice.randint(2, 15)]),
         "eventStatistics": {f"id_default_journey-{event}": dice.randrange(900) for event in _EVENTS},
-        "funnelStage": dice.choice(_STAGES), "funnelStageTimeline": {event: _iso(dice) for event in _some(dice, _EVENTS, 6)},
+        "funnelStage": dice.choice(_STAGES),
+        "funnelStageTimeline": {event: _iso(dice) for event in _some(dice, _EVENTS, 6)},
         "totalTransactionValue": float(dice.randrange(90_000_000)), "totalCLV": 0.0, "totalCAC": 0.0, "churnScore": 0.0,
-        "timeseriesTransactionValue": {}, "timeseriesEngagementScore": {_iso(dice)[:10]: dice.randrange(99) for _ in range(8)},
+        "timeseriesTransactionValue": {},
+        "timeseriesEngagementScore": {_iso(dice)[:10]: dice.randrange(99) for _ in range(8)},
         **scores, "indexScore": 0, "createdAt": created, "updatedAt": updated, "updatedByCrmAt": created,
     }  # fmt: skip
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import ways
-from benchmarks.documents import BenchmarkSource, generate
+from benchmarks.source import BenchmarkSource, generate
 from benchmarks.ways import Measured
 from cdp_assets.sources.model import CONVERSION, PROFILE
 from cdp_assets.warehouse.migrate import migrate
@@ -52,6 +54,8 @@ class Bench:
         self._console = console
         migrate(self._owner)
         with psycopg.connect(self._owner, autocommit=True) as conn:
+            conn.execute("alter system set autovacuum = off")  # `settle` does it between the passes
+            conn.execute("select pg_reload_conf()")
             conn.execute(ways.SEED_TABLES)
 
     def compare(self, collection: str) -> Results:
@@ -63,17 +67,21 @@ class Bench:
             "b first load": self._pass(ways.seed, self._owner, folder, collection, "first"),
             "a nothing changed": self._pass(ways.pipeline, self._pipeline, folder, collection, "first"),
             "a 1 % changed": self._pass(ways.pipeline, self._pipeline, folder, collection, "one_percent"),
-            "a every _rev changed": self._pass(ways.pipeline, self._pipeline, folder, collection, "rewritten"),
+            "a every _rev changed": self._pass(
+                ways.pipeline, self._pipeline, folder, collection, "rewritten"
+            ),
             "b every run": self._pass(ways.seed, self._owner, folder, collection, "rewritten"),
         }
 
     def _pass(self, way: Callable[..., Measured], *arguments: Any) -> Measured:
         with psycopg.connect(self._owner, autocommit=True) as conn:
-            conn.execute("checkpoint")
+            ways.settle(conn)
             before = ways.wal_position(conn)
             measured = in_process(way, *arguments)
             measured.wal = measured.wal or ways.wal_position(conn) - before
-        name = " ".join([way.__name__, *(part for part in arguments if isinstance(part, str) and "=" not in part)])
+        name = " ".join(
+            [way.__name__, *(part for part in arguments if isinstance(part, str) and "=" not in part)]
+        )
         self._console.print(f"  {name}: {measured.seconds:.2f} s, {measured.rows:,} rows", style="dim")
         return measured
 
@@ -91,7 +99,10 @@ def ratios(results: Results) -> dict[str, dict[str, float]]:
         if name.startswith("a "):
             scenario = name[2:]
             seed = results["b first load" if scenario == "first load" else "b every run"]
-            found[scenario] = {"b": measured.rate / seed.rate, "c": measured.rate / results["c first load"].rate}
+            found[scenario] = {
+                "b": measured.rate / seed.rate,
+                "c": measured.rate / results["c first load"].rate,
+            }
     return found
 
 
@@ -115,8 +126,9 @@ def report(console: Console, collection: str, size: tuple[int, int], results: Re
     """Print what was measured for one collection."""
     count, octets = size
     table = Table(title=f"{collection}: {count:,} documents, {octets / max(count, 1) / 1000:.1f} kB each")
-    for heading in ("pass", "seconds", "documents/s", "of (b)", "of (c)", "rows written", "WAL MB", "peak MB"):
-        table.add_column(heading, justify="left" if heading == "pass" else "right")
+    table.add_column("pass", no_wrap=True)
+    for heading in ("seconds", "documents/s", "of (b)", "of (c)", "rows", "WAL MB", "peak MB"):
+        table.add_column(heading, justify="right", no_wrap=True)
     shares = ratios(results)
     for name, measured in results.items():
         share = shares.get(name[2:]) if name.startswith("a ") else None
@@ -134,7 +146,8 @@ def report(console: Console, collection: str, size: tuple[int, int], results: Re
     for name, measured in results.items():
         if measured.phases:
             parts = sorted(measured.phases.items(), key=lambda item: -item[1])
-            console.print(f"  {name[2:]}: " + ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in parts))
+            text = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in parts if seconds >= 0.005)
+            console.print(f"  {name[2:]}: {text}")
     for miss in missed(results):
         console.print(f"  below target: {miss}", style="bold red")
 
@@ -142,10 +155,13 @@ def report(console: Console, collection: str, size: tuple[int, int], results: Re
 @click.command()
 @click.option("--profiles", default=100_000, show_default=True, help="Profile documents, 5 to 10 KB each.")
 @click.option("--edges", default=300_000, show_default=True, help="Conversion edges, 0.5 KB each.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."
+)
 def main(profiles: int, edges: int, json_file: Path | None) -> None:
     """Measure landing against the way of seed 000 and against COPY BINARY, in one run on one server."""
-    console = Console()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped then, too
+    console = Console() if sys.stdout.isatty() else Console(width=110)
     folder = Path(tempfile.mkdtemp(prefix="cdp-bench-"))
     server = EmbeddedServer(folder / "server")
     try:

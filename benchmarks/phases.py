@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import psycopg
 
-from benchmarks.documents import BenchmarkSource
+from benchmarks.source import BenchmarkSource
 from cdp_assets.landing import batch, sync, writer
 from cdp_assets.warehouse.bulk import BulkLoader
 from cdp_assets.warehouse.ledger import Ledger, Sweep
@@ -34,6 +34,7 @@ class Phases:
     def __enter__(self) -> Phases:
         self._wrap(sync, "prepare", THREAD + "decode, map, hash")
         self._wrap(batch, "_broken_rules", THREAD + "of it, rules")
+        self._wrap(batch, "show_signs", THREAD + "of it, search for secrets")
         self._wrap(Ledger, "lookup", "ledger: look up")
         self._wrap(Ledger, "record", "ledger: record")
         self._wrap(BulkLoader, "merge", "copy and merge")
@@ -44,7 +45,9 @@ class Phases:
         self._stack.enter_context(patch.object(psycopg.Cursor, "copy", self._timed_copy(psycopg.Cursor.copy)))
         scan = BenchmarkSource.scan
         self._stack.enter_context(
-            patch.object(BenchmarkSource, "scan", lambda *args: self._timed_pages(scan(*args), THREAD + "read pages"))
+            patch.object(
+                BenchmarkSource, "scan", lambda *args: self._timed_pages(scan(*args), THREAD + "read pages")
+            )
         )
         return self
 
@@ -93,5 +96,7 @@ class Phases:
             found.pop("copy", None)
         if "write, all" in found:
             inside = ("ledger: look up", "ledger: record", "copy to stage", "merge into table")
-            found["commit and rest of write"] = found.pop("write, all") - sum(found.get(name, 0.0) for name in inside)
+            found["commit and rest of write"] = found.pop("write, all") - sum(
+                found.get(name, 0.0) for name in inside
+            )
         return found
