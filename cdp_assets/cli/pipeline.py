@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import socket
@@ -36,6 +35,10 @@ DEMO_OPTIONS: dict[str, dict[str, Any]] = {
 
 PROCESS_TAG = "cdp/process"
 """Run tag: host and process that execute the run."""
+
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Dagster's log is in the UI; here it would bury the table."""
 
 
 @dataclass
@@ -130,9 +133,6 @@ def _materialize(settings: Settings, chosen: list[Tenant]) -> dict[str, list[Lin
     from cdp_assets.partitions import TENANT_DIMENSION
     from cdp_assets.policies import TENANT_TAG
 
-    logging.getLogger("dagster").setLevel(
-        logging.CRITICAL
-    )  # its event log is in the UI; here it would bury the table
     job = build_definitions().resolve_job_def("leo_cdp_sweep")
     order = [asset.key.path[-1] for asset in landing_assets if isinstance(asset, dg.AssetsDefinition)]
     lines: dict[str, list[Line]] = {}
@@ -145,9 +145,12 @@ def _materialize(settings: Settings, chosen: list[Tenant]) -> dict[str, list[Lin
                     instance=instance,
                     partition_key=tenant.tenant_id,
                     tags={TENANT_TAG: tenant.tenant_id, PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"},
+                    run_config=QUIET,
                     raise_on_error=False,
                 )
             lines[tenant.tenant_id] = _lines(result, order)
+            seconds = sum(line.seconds for line in lines[tenant.tenant_id])
+            err.print(f"{tenant.tenant_id}: synced and checked in {seconds:.0f} s")
             for event in result.get_step_failure_events():
                 error = event.step_failure_data.error
                 fail(f"{tenant.tenant_id}, {event.step_key}: {_cause(error)}")
