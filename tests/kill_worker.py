@@ -24,7 +24,8 @@ from cdp_assets.warehouse import quarantine
 from cdp_assets.warehouse.bulk import BulkLoader
 from cdp_assets.warehouse.connection import Connection, Warehouse
 from cdp_assets.warehouse.ledger import Ledger, Sweep
-from tests.landing_support import MemorySource, at, edge, land_one, profile, some
+from tests.landing_support import MemorySource, land_one
+from tests.leo_documents import at, edge, profile, some
 
 BATCH = 200
 PROFILES = 3_000

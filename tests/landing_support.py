@@ -1,7 +1,7 @@
 """What tests of the landing stage share: a LEO CDP in memory, landing all of it, and comparing what landed.
 
-Belongs here: the source that tests change at will, documents with no more than a contract needs, snapshots of tables.
-Does not belong here: expectations; they stand in the tests.
+Belongs here: the source that tests change at will, syncs, snapshots of tables. Does not belong here: documents
+(`leo_documents`), expectations; they stand in the tests.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -23,11 +23,7 @@ from cdp_assets.sources import aql, rules
 from cdp_assets.sources.model import (
     COLLECTIONS,
     CONVERSION,
-    FEEDBACK,
-    PRODUCT_ITEM,
     PROFILE,
-    SEGMENT,
-    TRACKING_EVENT,
     KeyPage,
     Page,
     Signature,
@@ -37,14 +33,12 @@ from cdp_assets.sources.model import (
 from cdp_assets.warehouse import quarantine
 from cdp_assets.warehouse.connection import Connection, Warehouse
 from cdp_assets.warehouse.ledger import Ledger, Watermark
+from tests.leo_documents import Document
 
-Document = dict[str, Any]
 Table = dict[tuple[str, ...], dict[str, Any]]
 """Primary key without the tenant -> the row's values."""
 
 AS_OF = datetime(2026, 10, 1, tzinfo=UTC)
-BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-"""Time of the documents that the functions below make, unless a test names one."""
 
 KEYS: dict[str, tuple[str, ...]] = {
     **{contract.table: (contract.key,) for contract in CONTRACTS.values()},
@@ -162,75 +156,6 @@ def _rank(value: Any) -> tuple[int, Any]:
     if isinstance(value, int | float):
         return 1, value
     return (2, value) if isinstance(value, str) else (3 if isinstance(value, list) else 4, "")
-
-
-# -- documents ---------------------------------------------------------------------------------------------------------
-
-
-def iso(moment: datetime) -> str:
-    return aql.instant_text(moment)
-
-
-def at(**delta: float) -> str:
-    """LEO's text for a moment after `BEGIN`."""
-    return iso(BEGIN + timedelta(**delta))
-
-
-def profile(key: str, **fields: Any) -> Document:
-    times = {"createdAt": at(), "updatedAt": at()}
-    return {"_key": key, "status": 1, "primaryEmail": f"{key.lower()}@example.com", **times, **fields}
-
-
-def segment(key: str, **fields: Any) -> Document:
-    return {"_key": key, "name": key, "type": 1, "status": 1, "createdAt": at(), "updatedAt": at(), **fields}
-
-
-def product(key: str, **fields: Any) -> Document:
-    times = {"createdAt": at(), "updatedAt": at()}
-    return {"_key": key, "productId": key, "salePrice": 9.5, "status": 9, **times, **fields}
-
-
-def edge(key: str, owner: str, **fields: Any) -> Document:
-    ends = {"_from": f"{PROFILE}/{owner}", "_to": f"{PRODUCT_ITEM}/sku"}
-    order = {"transactionId": f"order-{key}", "transactionValue": 19.9, "currencyCode": "USD", "quantity": 1}
-    return {"_key": key, **ends, **order, "createdAt": at(), "updatedAt": at(), **fields}
-
-
-def event(key: str, owner: str, **fields: Any) -> Document:
-    times = {"createdAt": at(), "updatedAt": at()}
-    return {
-        "_key": key,
-        "refProfileId": owner,
-        "metricName": "page-view",
-        "metricValue": 1,
-        **times,
-        **fields,
-    }
-
-
-def feedback(key: str, owner: str, **fields: Any) -> Document:
-    said = {"feedbackType": "RATING", "feedbackScore": 4.5, "comment": "good"}
-    return {"_key": key, "refProfileId": owner, **said, "createdAt": at(), **fields}
-
-
-def members_of(*segments: str) -> list[Document]:
-    return [{"id": name, "name": name} for name in segments]
-
-
-MAKE: dict[str, Callable[..., Document]] = {
-    CONVERSION: edge, FEEDBACK: feedback, PRODUCT_ITEM: product, PROFILE: profile, SEGMENT: segment,
-    TRACKING_EVENT: event,
-}  # fmt: skip
-
-
-def some(collection: str, count: int, *, prefix: str = "k", **fields: Any) -> list[Document]:
-    """So many documents of one collection, all alike but for their keys."""
-    owned = collection in {CONVERSION, FEEDBACK, TRACKING_EVENT}
-    keys = [f"{prefix}{number:05}" for number in range(count)]
-    return [
-        MAKE[collection](key, f"p-{key}", **fields) if owned else MAKE[collection](key, **fields)
-        for key in keys
-    ]
 
 
 # -- landing -----------------------------------------------------------------------------------------------------------

@@ -27,22 +27,8 @@ from cdp_assets.warehouse.connection import Warehouse
 from tests.bad_documents import BAD_KEYS, GOOD, MISSING, NULLED, REJECTED, UNREADABLE
 from tests.conftest import Server
 from tests.databases import shared_database
-from tests.landing_support import (
-    MAKE,
-    Document,
-    MemorySource,
-    assert_same,
-    at,
-    edge,
-    event,
-    land,
-    land_one,
-    open_rejects,
-    profile,
-    snapshot,
-    snapshots,
-    some,
-)
+from tests.landing_support import MemorySource, assert_same, land, land_one, open_rejects, snapshot, snapshots
+from tests.leo_documents import MAKE, Document, at, edge, event, profile, some
 
 pytestmark = pytest.mark.fault
 

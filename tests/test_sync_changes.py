@@ -15,23 +15,8 @@ from cdp_assets.sources.model import CONVERSION, FEEDBACK, PROFILE, SourceUnavai
 from cdp_assets.warehouse.connection import Warehouse
 from tests.conftest import Server
 from tests.databases import shared_database
-from tests.landing_support import (
-    BEGIN,
-    MemorySource,
-    assert_same,
-    at,
-    edge,
-    feedback,
-    iso,
-    land,
-    land_one,
-    members_of,
-    profile,
-    snapshot,
-    snapshots,
-    some,
-    watermark,
-)
+from tests.landing_support import MemorySource, assert_same, land, land_one, snapshot, snapshots, watermark
+from tests.leo_documents import BEGIN, at, edge, feedback, iso, members_of, profile, some
 
 
 @pytest.fixture(scope="module")

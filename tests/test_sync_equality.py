@@ -17,19 +17,18 @@ from cdp_assets.sources.model import PROFILE
 from cdp_assets.warehouse.connection import Warehouse
 from tests.landing_support import (
     KEYS,
-    Document,
     MemorySource,
     Table,
     assert_same,
     kept_refusals,
     land,
     open_rejects,
-    profile,
     rows_written,
     snapshots,
     versions,
     with_kept_refusals,
 )
+from tests.leo_documents import Document, profile
 
 DAYS = 4
 WAYS: dict[str, tuple[Mode, ...]] = {"sweep-alone": ("sweep",), "window-then-sweep": ("window", "sweep")}

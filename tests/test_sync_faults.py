@@ -23,20 +23,16 @@ from tests.landing_support import (
     KEYS,
     MemorySource,
     assert_same,
-    at,
-    edge,
     land,
     land_one,
-    members_of,
     open_rejects,
-    profile,
     rows_written,
     snapshot,
     snapshots,
-    some,
     versions,
     watermark,
 )
+from tests.leo_documents import at, edge, members_of, profile, some
 
 pytestmark = pytest.mark.fault
 

@@ -19,18 +19,15 @@ from cdp_assets.warehouse.connection import Warehouse
 from tests.conftest import Server
 from tests.databases import shared_database
 from tests.landing_support import (
-    MAKE,
-    Document,
     MemorySource,
     assert_same,
-    at,
     kept_refusals,
     land,
-    members_of,
     open_rejects,
     snapshots,
     with_kept_refusals,
 )
+from tests.leo_documents import MAKE, Document, at, members_of
 
 OWNED = (CONVERSION, TRACKING_EVENT, FEEDBACK)
 BAD: dict[str, Document] = {

@@ -23,13 +23,13 @@ from tests.landing_support import (
     MemorySource,
     Table,
     assert_same,
-    iso,
     land_one,
     open_rejects,
     rows_written,
     snapshot,
     watermark,
 )
+from tests.leo_documents import iso
 
 pytestmark = pytest.mark.fault
 

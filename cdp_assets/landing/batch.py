@@ -93,30 +93,7 @@ def _no_collection() -> Iterator[None]:
 
 def _prepare(contract: Contract, options: TenantOptions, page: Page) -> Batch:
     batch = Batch(documents=len(page))
-    read: dict[str, _Read] = {}
-    rejected: dict[str, bytes] = {}
-    for raw in page:
-        try:
-            document = _read(contract, options, raw)
-        except (Unreadable, FieldError, RecursionError) as error:
-            reject = _reject(raw, error)
-            if rejected.get(reject.key) == raw:
-                batch.repeated += 1
-                continue
-            if reject.key in read or reject.key in rejected:
-                name = fingerprint(raw)
-                reject = replace(reject, key=name, rev=name)
-            rejected[reject.key] = raw
-            batch.rejects.append(reject)
-            continue
-        key = document.key
-        if key in read and read[key].raw == raw:
-            batch.repeated += 1
-        elif key in read or key in rejected:
-            batch.rejects.append(duplicate(key, raw))
-        else:
-            read[key] = document
-
+    read = _read_all(contract, options, page, batch)
     broken = _broken_rules(contract, [document.mapped.values for document in read.values()])
     signs = show_signs([document.stored for document in read.values()])
     for document, has_sign in zip(read.values(), signs, strict=True):
@@ -145,6 +122,35 @@ def _prepare(contract: Contract, options: TenantOptions, page: Page) -> Batch:
         if document.time is not None and (batch.newest is None or document.time > batch.newest):
             batch.newest = document.time
     return batch
+
+
+def _read_all(contract: Contract, options: TenantOptions, page: Page, batch: Batch) -> dict[str, _Read]:
+    """The documents that can be read, by key; the others go to the batch's rejects."""
+    read: dict[str, _Read] = {}
+    rejected: dict[str, bytes] = {}
+    for raw in page:
+        try:
+            document = _read(contract, options, raw)
+        except (Unreadable, FieldError, RecursionError) as error:
+            reject = _reject(raw, error)
+            if reject.key in read or rejected.get(reject.key, raw) != raw:
+                name = fingerprint(raw)
+                reject = replace(reject, key=name, rev=name)
+        else:
+            key = document.key
+            if key not in read and key not in rejected:
+                read[key] = document
+                continue
+            if key in read and read[key].raw == raw:
+                batch.repeated += 1
+                continue
+            reject = duplicate(key, raw)
+        if rejected.get(reject.key) == raw:
+            batch.repeated += 1
+        else:
+            rejected[reject.key] = raw
+            batch.rejects.append(reject)
+    return read
 
 
 def refused(row: Row, reason: str) -> Reject:

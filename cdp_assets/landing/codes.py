@@ -7,6 +7,7 @@ Sources: `PersistentObject`, `ProfileGenderCode`, `Segment`, `AssetItemStatus`, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from unicodedata import normalize
 
 from cdp_assets.landing.values import Document, FieldError, integer, shown
@@ -65,7 +66,7 @@ def code(
     Raises:
         FieldError: the code is not in the mapping.
     """
-    value = document.get(field)
+    value: Any = document.get(field)
     if value.__class__ is not int:
         value = integer(document, field, default=default)
     try:

@@ -104,7 +104,8 @@ def redacted(raw: bytes, *, limit: int) -> str:
     try:
         return _cleaned_json(raw)[:limit]
     except (ValueError, RecursionError):
-        text = raw[:limit].decode("utf-8", errors="backslashreplace").replace("\x00", "\\u0000")
+        # without NULs: PostgreSQL takes none, and in UTF-16 they would stand between the letters of a name
+        text = raw[:limit].replace(b"\x00", b"").decode("utf-8", errors="backslashreplace")
         found = _NAMED.search(text)
         return text if found is None else f"{text[: found.start()]} [the rest is removed: it names a secret]"
 

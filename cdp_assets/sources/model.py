@@ -33,7 +33,7 @@ Page = list[bytes]
 """Raw JSON documents, one `bytes` each, as the source stores them (secrets included: strip before storing)."""
 
 KeyPage = list[tuple[str, str]]
-"""`(_key, _rev)` pairs. A document without a usable key has the key `""`."""
+"""`(_key, _rev)` pairs. A document whose key is unusable, or taken by one before it, is `("", its fingerprint)`."""
 
 
 class SourceError(Exception):
