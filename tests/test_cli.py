@@ -24,11 +24,15 @@ class Installation:
 
     def __init__(self, folder: Path) -> None:
         kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("CDP_", "DAGSTER_", "PYTEST"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("CDP_", "DAGSTER_", "PYTEST"))
         }
         self.env = {**kept, "CDP_DATA_DIR": str(folder), "PYTHONWARNINGS": "ignore"}
 
-    def run(self, *command: str, env: dict[str, str] | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, env: dict[str, str] | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [str(BIN / command[0]), *command[1:]],
             env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=240, check=False,
@@ -117,7 +121,10 @@ def test_status_and_quarantine_tell_where_each_tenant_stands(installed: Installa
     assert "never" not in status.split("last sweep")[0]
     listed = installed.run("cdp", "quarantine", "list", "--tenant", "acme").stdout
     key = next(
-        cell for line in listed.splitlines() if "unknown code 5" in line for cell in [line.split("│")[2].strip()]
+        cell
+        for line in listed.splitlines()
+        if "unknown code 5" in line
+        for cell in [line.split("│")[2].strip()]
     )
     shown = installed.run("cdp", "quarantine", "show", "acme", key).stdout
     assert '"status": 5' in shown
@@ -128,7 +135,9 @@ def test_status_and_quarantine_tell_where_each_tenant_stands(installed: Installa
 
 def test_tenants_are_added_suspended_resumed_and_removed(installed: Installation, first: str) -> None:
     folder = Path(installed.env["CDP_DATA_DIR"]) / "demo" / "nova"
-    added = installed.run("cdp", "tenants", "add", "mirror", "--dump", str(folder), "--option", "default_region=US")
+    added = installed.run(
+        "cdp", "tenants", "add", "mirror", "--dump", str(folder), "--option", "default_region=US"
+    )
     assert "cdp_profile" in added.stdout
     again = installed.run("cdp", "tenants", "add", "mirror", "--dump", str(folder), check=False)
     assert again.returncode == 1
@@ -168,6 +177,17 @@ def test_mistakes_get_one_readable_block_and_an_exit_code(
 
 def test_every_command_explains_itself(installed: Installation) -> None:
     top = installed.run("cdp", "--help").stdout
-    for command in ("pipeline", "dev", "up", "down", "env", "migrate", "status", "tenants", "quarantine", "demo"):
+    for command in (
+        "pipeline",
+        "dev",
+        "up",
+        "down",
+        "env",
+        "migrate",
+        "status",
+        "tenants",
+        "quarantine",
+        "demo",
+    ):
         assert command in top
         assert len(installed.run("cdp", command, "--help").stdout) > 80

@@ -26,7 +26,8 @@ def table(
     """Print a table; `numeric` columns are set flush right."""
     grid = Table(title=title or None, title_justify="left", title_style="bold")
     for column in columns:
-        grid.add_column(column, justify="right" if column in numeric else "left", overflow="fold", no_wrap=column in numeric)
+        is_number = column in numeric
+        grid.add_column(column, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
     for row in rows:
         grid.add_row(*(_cell(value) for value in row))
     out.print(grid)
