@@ -1015,9 +1015,14 @@ def test_rules_find_the_bad_rows_only() -> None:
     assert {reject.reason for reject in batch.rejects} == {"age: 131 breaks the rule max"}
 
 
-def test_pages_are_cut_by_number_and_by_size() -> None:
-    small, large = [b"x"] * (2 * MAX_DOCUMENTS + 1), [b"x" * (MAX_BYTES // 3 + 1)] * 7
-    assert [len(page) for page in regroup([small, [], large])] == [MAX_DOCUMENTS, MAX_DOCUMENTS, 1, 3, 3, 1]
+def test_batches_hold_every_document_in_order_and_keep_both_bounds() -> None:
+    small = [b"%d" % number for number in range(2 * MAX_DOCUMENTS + 1)]
+    large = [b"%d" % number + b"x" * (MAX_BYTES // 3) for number in range(7)]
+    batches = list(regroup([small, [], large]))
+    assert [raw for batch in batches for raw in batch] == [*small, *large]
+    for batch in batches:
+        assert 0 < len(batch) <= MAX_DOCUMENTS
+        assert sum(map(len, batch[:-1])) < MAX_BYTES
 
 
 # -- anything at all -------------------------------------------------------------------------------------------------

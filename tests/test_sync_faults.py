@@ -152,8 +152,14 @@ def test_a_source_that_loses_its_cursor_for_ever_ends_the_run(warehouse: Warehou
 
 @pytest.mark.parametrize("mode", ["sweep", "window"])
 def test_a_server_that_drops_the_connection_ends_the_run_and_the_next_completes_it(
-    postgres: Server, warehouse: Warehouse, shared: str, tenant: str, mode: Mode
+    postgres: Server,
+    warehouse: Warehouse,
+    shared: str,
+    tenant: str,
+    mode: Mode,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("cdp_assets.landing.batch.MAX_DOCUMENTS", 200)  # a batch for each page
     source = MemorySource({PROFILE: some(PROFILE, 100, prefix="old")}, page=200)
     land_one(warehouse, tenant, source, PROFILE)
     source.put(PROFILE, *some(PROFILE, 2_000, updatedAt=at(hours=1)))

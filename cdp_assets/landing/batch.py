@@ -21,10 +21,10 @@ from cdp_assets.landing.document import Unreadable, canonical, content_hash, dec
 from cdp_assets.landing.redaction import show_signs, without_secrets
 from cdp_assets.landing.values import FieldError, instant, shown
 from cdp_assets.sources import rawjson
-from cdp_assets.sources.model import Page, fingerprint
+from cdp_assets.sources.model import Page, SourceUnavailable, fingerprint
 from cdp_assets.warehouse.quarantine import Reject
 
-MAX_DOCUMENTS = 2_000
+MAX_DOCUMENTS = 5_000
 MAX_BYTES = 16 * 2**20
 """Bounds of one batch, and so of memory: three batches are alive at a time (read, mapped, written)."""
 
@@ -59,18 +59,26 @@ class Batch:
 
 
 def regroup(pages: Iterable[Page]) -> Iterator[Page]:
-    """Cut pages to batches of at most `MAX_DOCUMENTS` and about `MAX_BYTES`."""
-    for page in pages:
-        batch: Page = []
-        size = 0
-        for raw in page:
-            batch.append(raw)
-            size += len(raw)
-            if len(batch) >= MAX_DOCUMENTS or size >= MAX_BYTES:
-                yield batch
-                batch, size = [], 0
+    """Cut and join pages to batches of `MAX_DOCUMENTS` or about `MAX_BYTES`, whichever comes first.
+
+    What was read before the source failed is handed on before the failure is.
+    """
+    batch: Page = []
+    size = 0
+    try:
+        for page in pages:
+            for raw in page:
+                batch.append(raw)
+                size += len(raw)
+                if len(batch) >= MAX_DOCUMENTS or size >= MAX_BYTES:
+                    yield batch
+                    batch, size = [], 0
+    except SourceUnavailable:
         if batch:
             yield batch
+        raise
+    if batch:
+        yield batch
 
 
 def prepare(contract: Contract, options: TenantOptions, page: Page) -> Batch:
