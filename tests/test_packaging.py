@@ -172,7 +172,9 @@ def test_a_target_expands_without_error(target: str) -> None:
 
 def test_a_dump_folder_with_spaces_reaches_the_pipeline_whole() -> None:
     assert (
-        make("--dry-run", "pipeline", "SOURCE=/a folder/of mine").strip().endswith('--source "/a folder/of mine"')
+        make("--dry-run", "pipeline", "SOURCE=/a folder/of mine")
+        .strip()
+        .endswith('--source "/a folder/of mine"')
     )
 
 

@@ -291,7 +291,9 @@ class TestContract:
             )
         world.insert(CONVERSION, {"_key": "n3", **edge, "transactionValue": 4})
         totals = {total.currency: total for total in source.totals()}
-        assert totals.pop("XXX") == Total("XXX", 2, Decimal(5)), "the text counts as a document and adds nothing"
+        assert totals.pop("XXX") == Total("XXX", 2, Decimal(5)), (
+            "the text counts as a document and adds nothing"
+        )
         assert totals == {
             "": Total("", 3, Decimal(7)),
             "7": Total("7", 1, Decimal("1.5")),

@@ -290,7 +290,10 @@ def _derived_asset(
         tenant_id = context.partition_key
         try:
             time = _as_of(as_of, active_tenant(warehouse, tenant_id))
-            with _recorded(context, warehouse, table, time) as summary, warehouse.session(tenant_id) as session:
+            with (
+                _recorded(context, warehouse, table, time) as summary,
+                warehouse.session(tenant_id) as session,
+            ):
                 done = refresh(session, time)
                 summary.rows_out = done.written + done.removed
                 summary.metrics = {"written": done.written, "removed": done.removed}
@@ -298,7 +301,9 @@ def _derived_asset(
                     metadata = _table_metadata(conn, tenant_id, table, shows, has_tombstones=False)
         except PERMANENT as error:
             raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
-        context.log.info("%s cdp.%s: %d rows written, %d removed", tenant_id, table, done.written, done.removed)
+        context.log.info(
+            "%s cdp.%s: %d rows written, %d removed", tenant_id, table, done.written, done.removed
+        )
         counts = {"rows_written": done.written + done.removed, "rows_removed": done.removed}
         return dg.MaterializeResult(metadata={**counts, **metadata})
 

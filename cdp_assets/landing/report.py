@@ -54,7 +54,12 @@ def fill_summary(summary: Summary, result: SyncResult) -> None:
     """Put a sync's counts into its registry entry."""
     written = result.written
     summary.rows_in, summary.rows_out, summary.rows_rejected = written.read, written.rows, written.rejected
-    summary.metrics = {**asdict(written), "mode": result.mode, "withheld": result.withheld, "note": result.note}
+    summary.metrics = {
+        **asdict(written),
+        "mode": result.mode,
+        "withheld": result.withheld,
+        "note": result.note,
+    }
     if summary.status == "success" and written.rejected:
         summary.status = "quarantined"
     if summary.status == "success" and result.mode == "segment" and result.note:
@@ -67,7 +72,8 @@ def said(tenant_id: str, result: SyncResult) -> str:
     return (
         f"{tenant_id} {result.collection} ({result.mode}): {written.read:,} read, {written.added:,} added, "
         f"{written.changed:,} changed, {written.tombstoned:,} tombstoned, {written.rejected:,} quarantined, "
-        f"{result.withheld:,} deletes withheld, {result.seconds:.1f} s" + (f"; {result.note}" if result.note else "")
+        f"{result.withheld:,} deletes withheld, {result.seconds:.1f} s"
+        + (f"; {result.note}" if result.note else "")
     )
 
 

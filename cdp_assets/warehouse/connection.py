@@ -81,7 +81,12 @@ class Warehouse:
         with self._opening:
             if self._pool is None:
                 self._pool = ConnectionPool(
-                    self._dsn, min_size=0, max_size=self._pool_size, open=True, timeout=30, name="cdp_warehouse"
+                    self._dsn,
+                    min_size=0,
+                    max_size=self._pool_size,
+                    open=True,
+                    timeout=30,
+                    name="cdp_warehouse",
                 )
             return self._pool
 

@@ -59,7 +59,9 @@ class EmbeddedServer:
             if known.issuperset(wanted):
                 return
             for name, value in SERVER_SETTINGS.items():
-                conn.execute(sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+                conn.execute(
+                    sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value))
+                )
             conn.execute("select pg_reload_conf()")
             for name in wanted:
                 if name not in known:
