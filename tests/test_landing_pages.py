@@ -244,6 +244,12 @@ def test_any_page_is_rows_and_rejects_and_never_an_error(collection: str, data: 
         (reject.document + reject.reason + reject.key).encode()
 
 
+def test_an_attribute_whose_name_has_a_nul_is_rejected_under_a_name_that_can_be_stored() -> None:
+    """Found by the test above: the quarantine itself could not have been written, and the run would have stopped."""
+    (reject,) = prepared("cdp_profile", b'{"_key":"a","_id":"cdp_profile/a","\\u0000":nope}').rejects
+    assert "\x00" not in reject.document + reject.reason + "".join(reject.fields)
+
+
 @given(attribute=st.sampled_from(sorted(profile_document())), value=json_values)
 @example(attribute="age", value=float("nan"))
 def test_every_reject_of_an_object_names_its_attribute(attribute: str, value: Any) -> None:

@@ -59,9 +59,7 @@ def decode(raw: bytes) -> dict[str, Any]:
     if b"\\" in raw and b"\\u0000" in raw:
         for name, value in document.items():
             if "\x00" in name or "\x00" in _text_of(value):
-                raise FieldError(
-                    name.replace("\x00", "?"), "text with a NUL character, which PostgreSQL cannot store"
-                )
+                raise FieldError(name, "text with a NUL character, which PostgreSQL cannot store")
     return document
 
 

@@ -37,8 +37,9 @@ class FieldError(ValueError):
     """An attribute that cannot be read. `field` names it."""
 
     def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
+        # the name may come from a broken document, and PostgreSQL takes no NUL in the quarantine either
+        self.field = field.replace("\x00", "?")
+        super().__init__(f"{self.field}: {problem}")
 
 
 def shown(value: object) -> str:
