@@ -8,24 +8,25 @@ FROM ${PYTHON_IMAGE} AS build
 # Point it at the CUDA index of your driver to embed on GPUs.
 ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    PIP_NO_INPUT=1
+    PIP_NO_INPUT=1 \
+    PIP_CACHE_DIR=/var/cache/pip
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /src
 
 # torch alone, then what the package depends on, then the package: a change of code rebuilds the smallest layer only.
 COPY constraints.txt ./
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     pip install --no-deps --index-url "${TORCH_INDEX_URL}" "$(grep '^torch==' constraints.txt)"
 COPY pyproject.toml ./
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     mkdir cdp_assets \
     && touch cdp_assets/__init__.py README.md LICENSE \
     && pip install -c constraints.txt . \
     && pip uninstall --yes cdp-assets
 COPY README.md LICENSE ./
 COPY cdp_assets cdp_assets
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     pip wheel --no-deps --wheel-dir /wheels . \
     && pip install --no-deps /wheels/*.whl
 

@@ -1,10 +1,10 @@
-r"""JSON that stays bytes: take an array apart, look at a few attributes, leave the rest untouched.
+"""JSON that stays bytes: take an array apart, look at a few attributes, leave the rest untouched.
 
 Belongs here: splitting without decoding, reading single attributes, a document's key and revision, paging.
 Does not belong here: files (`files`), HTTP (`http`), the meaning of an attribute (`landing`).
 
 msgspec does the work. It refuses a whole page when one document in it holds what its grammar does not allow
-(an escape such as `\ud800` without its other half, `NaN`, a raw control character, 1,000 levels of nesting),
+(the escape of half a surrogate pair, `NaN`, a raw control character, 1,000 levels of nesting),
 so each function falls back to a scan that knows only strings, brackets and commas: the other documents of the
 page come through as usual, and the odd one verbatim, for `landing` to judge.
 """
