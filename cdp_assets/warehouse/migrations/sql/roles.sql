@@ -16,7 +16,7 @@ begin
     if not exists (select from pg_extension where extname = 'vector') then
         create extension vector;
     end if;
-    foreach wanted in array array['ops', 'cdp'] loop
+    foreach wanted in array array['ops', 'cdp', 'activation', 'embedding'] loop
         if not exists (select from pg_namespace where nspname = wanted) then
             execute format('create schema %I authorization cdp_owner', wanted);
         end if;

@@ -1,0 +1,131 @@
+-- embedding: partitions and their indexes. These three procedures run as the owner, since no runtime role may create
+-- anything; each works for the transaction's own tenant only and pins its search path.
+
+create function embedding.leaf(p_entity text, p_tenant text, p_model text) returns text
+language sql immutable parallel safe
+-- names of fixed length, since tenant and model together may be longer than the 63 characters of a name
+return p_entity || '_' || left(encode(sha256(convert_to(p_tenant || '/' || p_model, 'UTF8')), 'hex'), 20);
+
+comment on function embedding.leaf (text, text, text) is 'Name of the partition (in schema embedding) that holds the vectors of one entity, tenant and model';
+
+create procedure embedding.add_partitions(p_tenant text, p_model text)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    dims integer;
+    target text;
+    parent text;
+    branch text;
+    leaf text;
+    bound text;
+begin
+    perform ops.require_tenant(p_tenant);
+    select dimension into dims from embedding.model where tenant_id = p_tenant and model_id = p_model;
+    if dims is null then
+        raise exception 'no model % is registered for tenant %', p_model, p_tenant;
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('embedding.add_partitions/' || p_tenant, 0));
+    foreach target in array embedding.entities() loop
+        parent := target || '_embedding';
+        branch := embedding.leaf(target, p_tenant, '');
+        leaf := embedding.leaf(target, p_tenant, p_model);
+        -- Made aside and attached: `partition of` would lock the parent, and with it every tenant's searches.
+        if to_regclass(format('embedding.%I', branch)) is null then
+            execute format(
+                'create table embedding.%I (like embedding.%I including all) partition by list (model_id)',
+                branch, parent);
+            call ops.isolate(format('embedding.%I', branch)::regclass);
+            call embedding.grant_partition(branch);
+            execute format(
+                'alter table embedding.%I attach partition embedding.%I for values in (%L)', parent, branch, p_tenant);
+        end if;
+        if to_regclass(format('embedding.%I', leaf)) is null then
+            execute format('create table embedding.%I (like embedding.%I including all)', leaf, branch);
+            execute format('alter table embedding.%I add check (vector_dims(embedding) = %s)', leaf, dims);
+            -- Up to 2,000 dimensions a vector fits a page (8,160 bytes): inline, an exact scan reads no TOAST.
+            if dims <= 2000 then
+                execute format('alter table embedding.%I alter embedding set storage plain', leaf);
+            end if;
+            call ops.isolate(format('embedding.%I', leaf)::regclass);
+            call embedding.grant_partition(leaf);
+            execute format(
+                'alter table embedding.%I attach partition embedding.%I for values in (%L)', branch, leaf, p_model);
+        end if;
+    end loop;
+end
+$$;
+
+create procedure embedding.grant_partition(p_name text)
+language plpgsql as $$
+begin
+    execute format('grant select, insert, update, delete on embedding.%I to cdp_pipeline', p_name);
+    execute format('grant select on embedding.%I to cdp_transform, cdp_reader', p_name);
+end
+$$;
+
+create procedure embedding.drop_partitions(p_tenant text, p_model text default null)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    target text;
+begin
+    perform ops.require_tenant(p_tenant);
+    if p_model is not null and exists (
+        select from embedding.active_model where tenant_id = p_tenant and model_id = p_model
+    ) then
+        raise exception 'model % serves tenant %: activate another one before it is dropped', p_model, p_tenant;
+    end if;
+    foreach target in array embedding.entities() loop
+        execute format('drop table if exists embedding.%I', embedding.leaf(target, p_tenant, coalesce(p_model, '')));
+    end loop;
+end
+$$;
+
+comment on procedure embedding.drop_partitions (text, text) is 'Drops all vectors of a model of a tenant, or of the tenant when the model is null';
+
+create procedure embedding.index_partition(p_tenant text, p_entity text, p_model text)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    leaf constant text := embedding.leaf(p_entity, p_tenant, p_model);
+    dims integer;
+begin
+    perform ops.require_tenant(p_tenant);
+    select dimension into dims from embedding.model where tenant_id = p_tenant and model_id = p_model;
+    if to_regclass(format('embedding.%I', leaf)) is null or dims is null then
+        raise exception 'tenant % has no vectors of % under model %', p_tenant, p_entity, p_model;
+    end if;
+    if to_regclass(format('embedding.%I', leaf || '_hnsw')) is null then
+        -- The graph must fit in this memory, or building becomes many times slower.
+        perform set_config('maintenance_work_mem', '1GB', true);
+        execute format(
+            'create index %I on embedding.%I using hnsw ((embedding::halfvec(%s)) halfvec_cosine_ops)',
+            leaf || '_hnsw', leaf, dims);
+    end if;
+    execute format('analyze embedding.%I', leaf);
+end
+$$;
+
+comment on procedure embedding.index_partition (text, text, text) is 'Builds the HNSW index of a partition (cosine, on half precision: equal recall at half the size) unless it has one';
+
+create or replace procedure ops.remove_tenant(p_tenant text)
+language plpgsql as $$
+declare
+    target record;
+begin
+    if p_tenant is distinct from ops.current_tenant() then
+        raise exception 'transaction is open for tenant %, asked to remove %', ops.current_tenant(), p_tenant;
+    end if;
+    -- first: without models no row that goes below asks for its vector
+    delete from embedding.model where tenant_id = p_tenant;
+    call embedding.drop_partitions(p_tenant);
+    for target in
+        select c.oid::regclass as name
+        from pg_class as c
+        inner join pg_namespace as n on c.relnamespace = n.oid
+        inner join pg_attribute as a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
+        where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence = 'p'
+            and n.nspname not in ('pg_catalog', 'information_schema')
+        order by c.oid::regclass = 'ops.tenant'::regclass, c.oid
+    loop
+        execute format('delete from %s where tenant_id = $1', target.name) using p_tenant;
+    end loop;
+end
+$$;

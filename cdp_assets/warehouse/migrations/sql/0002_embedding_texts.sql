@@ -1,0 +1,166 @@
+-- embedding: what is embedded. One view per entity gives the text of every live row and the hash that names it; no
+-- name, e-mail, phone, address, government id or opaque id enters a text. A changed template takes the next version.
+
+create function embedding.squeezed(p_text text) returns text
+language sql immutable parallel safe
+-- 8,000 characters are four times what the longest model reads; NFC, so that both ways of writing ạ are one text.
+return nullif(left(btrim(regexp_replace(normalize(p_text, nfc), '[\s[:cntrl:]]+', ' ', 'g')), 8000), '');
+
+comment on function embedding.squeezed (text) is 'A text in NFC with single blanks, at most 8,000 characters; null when nothing is left';
+
+create function embedding.redacted(p_text text) returns text
+language sql immutable parallel safe
+return regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+    normalize(p_text, nfkc),
+    -- addresses in the web first: they may hold any of the others
+    '(https?://|www\.)\S+', ' ', 'gi'),
+    '[[:alnum:]._%+-]+\s?(@|\(at\)|\[at\])\s?[[:alnum:]-]+(\.[[:alnum:]-]+)+', ' ', 'gi'),
+    -- keys, tokens and UUIDs: 16 and more signs that mix digits with letters, or 21 and more without a blank
+    '\m[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\M|\m(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{16,}\M|\m[a-z0-9]{21,}\M',
+    ' ', 'gi'),
+    -- passports and plates: up to three letters and six digits or more
+    '\m[a-z]{1,3}-?[0-9]{6,}\M', ' ', 'gi'),
+    -- phones, government ids, cards: seven digits or more, however they are spaced
+    '\+?\(?[0-9](?:[ .()/-]{0,2}[0-9]){6,}', ' ', 'g');
+
+comment on function embedding.redacted (text) is 'A free text without web addresses, e-mails, phones, card and government numbers and opaque ids';
+
+create function embedding.listed(p_label text, p_items text[]) returns text
+language sql immutable parallel safe
+return (
+    select p_label || ': ' || string_agg(item, ', ' order by item collate "C")
+    from (select distinct embedding.squeezed(listed.item) as item from unnest(p_items) as listed (item)) as items
+    where item is not null
+);
+
+comment on function embedding.listed (text, text[]) is 'A set as text: sorted, each item once, so that its order in the source changes nothing; null when empty';
+
+create function embedding.text_hash(p_version integer, p_text text) returns bytea
+language sql immutable parallel safe
+return sha256(convert_to(p_version || E'\n' || p_text, 'UTF8'));
+
+comment on function embedding.text_hash (integer, text) is 'What names a text: SHA-256 over template version and text. Equal texts of two entities have one hash, and are embedded once';
+
+create function embedding.product_text(
+    p_title text, p_brand text, p_category text, p_keywords text[], p_description text
+) returns text
+language sql immutable parallel safe
+return embedding.squeezed(concat_ws(
+    '. ', nullif(btrim(p_title), ''), 'brand: ' || nullif(btrim(p_brand), ''),
+    'category: ' || nullif(btrim(p_category), ''), embedding.listed('keywords', p_keywords),
+    nullif(btrim(p_description), '')
+));
+
+create view embedding.profile_text with (security_invoker = true) as
+select
+    t.tenant_id,
+    t.entity_key,
+    t.content,
+    embedding.text_hash(1, t.content) as text_hash
+from (
+    select
+        p.tenant_id,
+        p.cdp_profile_id as entity_key,
+        embedding.squeezed(embedding.redacted(concat_ws(
+            '. ', embedding.listed('jobs', p.job_titles), embedding.listed('labels', p.data_labels),
+            embedding.listed('interests', p.content_keywords), embedding.listed('products', p.product_keywords),
+            embedding.listed('channels', p.media_channels), 'stage: ' || p.funnel_stage, 'gender: ' || p.gender,
+            'age: ' || p.age_group, 'city: ' || p.city, 'country: ' || p.country, 'language: ' || p.language
+        ))) as content
+    from cdp.customer_profile as p
+    where p.deleted_at is null and p.status = 'active' and p.root_profile_id = p.cdp_profile_id
+) as t
+where t.content is not null;
+comment on view embedding.profile_text is 'One row per active profile that is not merged into another: interests and attributes. Segments are left out: they move every hour, and a lookalike of a segment would find the segment';
+
+create view embedding.product_text with (security_invoker = true) as
+select
+    t.tenant_id,
+    t.entity_key,
+    t.content,
+    embedding.text_hash(1, t.content) as text_hash
+from (
+    select
+        p.tenant_id,
+        p.product_key as entity_key,
+        embedding.product_text(p.title, p.brand, p.category, p.keywords, p.description) as content
+    from cdp.product_item as p
+    where p.deleted_at is null and p.status <> 'deleted'
+) as t
+where t.content is not null;
+comment on view embedding.product_text is 'One row per product that is not deleted: title, brand, category, keywords, description';
+
+create view embedding.transaction_text with (security_invoker = true) as
+select
+    t.tenant_id,
+    t.entity_key,
+    t.content,
+    embedding.text_hash(1, t.content) as text_hash
+from (
+    select
+        x.tenant_id,
+        x.txn_id as entity_key,
+        embedding.squeezed(
+            x.txn_type || ': ' || embedding.product_text(p.title, p.brand, p.category, p.keywords, p.description)
+        ) as content
+    from cdp.transactional_context as x
+    inner join cdp.product_item as p on x.tenant_id = p.tenant_id and x.product_key = p.product_key
+    where x.deleted_at is null
+) as t
+where t.content is not null;
+comment on view embedding.transaction_text is 'One row per transaction whose product is known: what was done with which product. Ids, amounts and times are left out, so that purchases of one product share one vector';
+
+create view embedding.review_text with (security_invoker = true) as
+select
+    t.tenant_id,
+    t.entity_key,
+    t.content,
+    embedding.text_hash(1, t.content) as text_hash
+from (
+    select
+        f.tenant_id,
+        f.feedback_id as entity_key,
+        embedding.squeezed(embedding.redacted(f.comment)) as content
+    from cdp.feedback as f
+    where f.deleted_at is null and f.status <> 'deleted'
+) as t
+where t.content is not null;
+comment on view embedding.review_text is 'One row per review with a comment: the comment, contact data and numbers removed';
+
+create view embedding.marketing_event_text with (security_invoker = true) as
+select
+    t.tenant_id,
+    t.entity_key,
+    t.content,
+    embedding.text_hash(1, t.content) as text_hash
+from (
+    select
+        e.tenant_id,
+        e.marketing_event_id as entity_key,
+        embedding.squeezed(concat_ws('. ', e.name, 'type: ' || e.event_type, 'channel: ' || e.channel, e.description))
+            as content
+    from activation.marketing_event as e
+    where e.deleted_at is null and e.status <> 'cancelled'
+) as t
+where t.content is not null;
+comment on view embedding.marketing_event_text is 'One row per marketing event that is not cancelled: name, type, channel, description';
+
+create function embedding.entities() returns text[]
+language sql immutable parallel safe
+return array['profile', 'transaction', 'product', 'review', 'marketing_event'];
+
+create function embedding.texts(p_entity text, p_keys text[])
+returns table (entity_key text, content text, text_hash bytea)
+language plpgsql stable set enable_nestloop = on as $$
+begin
+    if p_entity <> all (embedding.entities()) then
+        raise exception 'unknown entity %, known are %', p_entity, embedding.entities();
+    end if;
+    return query execute format(
+        'select v.entity_key, v.content, v.text_hash from embedding.%I as v where v.tenant_id = $1 %s',
+        p_entity || '_text', case when p_keys is not null then 'and v.entity_key = any($2)' end
+    ) using ops.current_tenant(), p_keys;
+end
+$$;
+
+comment on function embedding.texts (text, text[]) is 'Current texts of an entity: of these keys, or of all when null. A key without a row has no text, and must have no vector';
