@@ -10,32 +10,40 @@ from typing import Any
 
 import dagster as dg
 
+from cdp_assets.automation.embedding import embedding_jobs
 from cdp_assets.automation.jobs import jobs
 from cdp_assets.automation.run_status import run_status_sensors
 from cdp_assets.automation.schedules import schedules
 from cdp_assets.automation.sensors import sensors
+from cdp_assets.checks.embedding import embedding_checks
 from cdp_assets.checks.landing import landing_checks
+from cdp_assets.embedding import assets as embedding
+from cdp_assets.io_managers.pgvector import pgvector_io_manager
 from cdp_assets.landing import assets as landing
-from cdp_assets.resources import NotifierResource, SourcesResource, WarehouseResource
+from cdp_assets.resources import EmbeddersResource, NotifierResource, SourcesResource, WarehouseResource
 
 
 def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Assemble the graph.
 
     Args:
-        resources: resources to take instead of the default ones, by key (`warehouse`, `sources`, `notifier`).
+        resources: resources to take instead of the default ones, by key (`warehouse`, `sources`,
+            `embedders`, `vectors`, `notifier`).
     """
     return dg.Definitions(
         assets=[
             *landing.assets,  # LEO CDP -> cdp.*
+            *embedding.assets,  # texts of cdp.* -> embedding.*
         ],
-        asset_checks=[*landing_checks],
+        asset_checks=[*landing_checks, *embedding_checks],
         jobs=jobs,
         schedules=schedules,
-        sensors=[*sensors, *run_status_sensors],
+        sensors=[*sensors, embedding_jobs, *run_status_sensors],
         resources={
             "warehouse": WarehouseResource(),
             "sources": SourcesResource(),
+            "embedders": EmbeddersResource(),
+            "vectors": pgvector_io_manager,
             "notifier": NotifierResource(),
             **(resources or {}),
         },

@@ -27,3 +27,12 @@ LANDING_FRESHNESS = dg.FreshnessPolicy.time_window(
 )
 """The incremental sync runs every 15 minutes and the full sweep nightly: 2 h means several syncs were missed, 26 h
 that the nightly sweep was."""
+
+EMBEDDING_POOL = "embedding_provider"
+"""Assets that call an embedding provider. Its limit (dagster.yaml: default_limit) bounds the calls at once over all
+runs: a model on this machine takes all of its cores, a service has a rate."""
+
+EMBEDDING_FRESHNESS = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=26), warn_window=timedelta(hours=2)
+)
+"""As landing: every landing that changes a text is followed within minutes by its vectors."""

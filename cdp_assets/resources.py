@@ -1,4 +1,4 @@
-"""What assets, checks and sensors are handed: the warehouse, the tenants' sources, the notifier.
+"""What assets, checks and sensors are handed: the warehouse, the tenants' sources, the embedders, the notifier.
 
 Belongs here: opening and closing at the right moment. The things themselves know nothing of Dagster.
 """
@@ -6,10 +6,11 @@ Belongs here: opening and closing at the right moment. The things themselves kno
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import dagster as dg
 
+from cdp_assets.embedding.providers.model import ModelSpec, Provider
 from cdp_assets.notify import Notifier, notifier_of
 from cdp_assets.settings import get_settings, secret
 from cdp_assets.sources.factory import open_source
@@ -96,6 +97,50 @@ class SourcesResource(dg.ConfigurableResource[Sources]):
     def create_resource(self, context: dg.InitResourceContext) -> Sources:
         """Nothing is opened before a tenant is named."""
         return Sources()
+
+
+class Embedders:
+    """Opens the providers of models, each once per process: a local model takes a second to load."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Provider] = {}
+
+    def configured(self) -> ModelSpec:
+        """The model that the settings name, for tenants that have none yet.
+
+        Raises:
+            ProviderMisconfigured: there is no such model, or its dimension is not the configured one.
+        """
+        from cdp_assets.embedding.providers.factory import spec_of
+
+        return spec_of(get_settings())
+
+    def of(self, spec: ModelSpec) -> Provider:
+        """The provider of a registered model.
+
+        Raises:
+            ProviderError: it cannot be opened, or is not what was registered any more.
+        """
+        from cdp_assets.embedding.providers.factory import open_spec
+
+        if spec.model_id not in self._open:
+            self._open[spec.model_id] = open_spec(spec, get_settings())
+        return self._open[spec.model_id]
+
+    def close(self) -> None:
+        """Close what was opened."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+
+class EmbeddersResource(dg.ConfigurableResource[Embedders]):
+    """Hands out one `Embedders` per process."""
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Embedders]:
+        """Nothing is loaded before a model is asked for."""
+        with closing(Embedders()) as embedders:
+            yield embedders
 
 
 class NotifierResource(dg.ConfigurableResource[Notifier]):

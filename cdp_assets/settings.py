@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -57,6 +58,34 @@ class Settings(BaseSettings):
     quarantine_share: float = Field(
         0.05, gt=0, le=1, description="Share of rejects above which the check fails"
     )
+
+    embedding_provider: Literal["bundled", "sentence-transformers", "openai", "vertex", "placeholder"] = (
+        Field("bundled", description="Who turns texts into vectors")
+    )
+    embed_model_id: str = Field(
+        "", description="Model as the provider knows it; blank = the provider's default"
+    )
+    embed_model_revision: str = Field(
+        "", description="Branch, tag or commit of a hub model; blank = its main branch"
+    )
+    embed_batch_size: int = Field(64, gt=0, description="Texts that are handed to the provider at once")
+    profile_embed_dim: int | None = Field(
+        None, gt=0, description="Components that profile vectors must have; unset = the model's own"
+    )
+    txn_embed_dim: int | None = Field(
+        None, gt=0, description="Components that transaction vectors must have; unset = the model's own"
+    )
+    embed_backend: Literal["auto", "onnx", "openvino", "torch"] = Field(
+        "auto", description="What runs a local model"
+    )
+    embed_precision: Literal["fp32", "reduced"] = Field(
+        "fp32", description="reduced = 16 bits where the machine computes in them"
+    )
+    embed_api_key: SecretStr | None = Field(None, description="Key (openai) or access token (vertex)")
+    embed_base_url: str = Field("", description="Address of the service; blank = the provider's own")
+    embed_timeout_s: float = Field(60.0, gt=0, description="Seconds that one call to a service may take")
+    vertex_project: str = Field("", description="Google Cloud project of the vertex provider")
+    vertex_location: str = Field("us-central1", description="Region of the vertex provider")
 
     slack_webhook_url: SecretStr | None = Field(None, description="Incoming webhook for run alerts")
     smtp_host: str = Field("", description="Mail server for run alerts; blank = no mail")

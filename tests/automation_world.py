@@ -94,14 +94,17 @@ def fail_run(warehouse: Warehouse, tenant_id: str, table: str, run_id: str) -> N
 
 
 def in_flight(
-    instance: dg.DagsterInstance, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED, **tags: str
+    instance: dg.DagsterInstance,
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED,
+    job: str = "leo_cdp_sweep",
+    **tags: str,
 ) -> str:
     """Record a run; `a__b="x"` stands for its tag `a/b`. Returns its id."""
     run = create_run_for_test(
         instance,
-        job_name="leo_cdp_sweep",
+        job_name=job,
         status=status,
         tags={key.replace("__", "/"): tags[key] for key in tags},
-        remote_job_origin=_REPOSITORY.get_job_origin("leo_cdp_sweep"),
+        remote_job_origin=_REPOSITORY.get_job_origin(job),
     )
     return run.run_id

@@ -15,6 +15,8 @@ NO_TENANT_DATA = ("ops.alembic_version",)
 NO_TENANT_PREDICATE = "(( SELECT ops.current_tenant() AS current_tenant) IS NULL)"
 CONTROL_PLANE = ("ops.tenant", "registry", ["cdp_pipeline"], NO_TENANT_PREDICATE)
 """The one policy beside `tenant_isolation`: in a transaction for no tenant, the pipeline sees the registry."""
+DEFINERS = ("embedding.add_partitions", "embedding.drop_partitions", "embedding.index_partition")
+"""Routines that run with the owner's rights: partitions come and go with models, and no runtime role may create."""
 
 RELATIONS = f"""
     select c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name, c.relkind, c.relrowsecurity as rls,
@@ -26,8 +28,10 @@ RELATIONS = f"""
     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and {OURS.format(oid="c.oid")}
 """
 ROUTINES = f"""
-    select p.oid, quote_ident(n.nspname) || '.' || quote_ident(p.proname) as name, p.prokind, p.prosecdef, p.prorettype,
-        p.pronargs - p.pronargdefaults as needed, p.proargtypes::regtype[]::text[] as arguments
+    select p.oid, quote_ident(n.nspname) || '.' || quote_ident(p.proname) as name, p.prokind, p.prosecdef,
+        p.pronargs - p.pronargdefaults as needed, p.proargtypes::regtype[]::text[] as arguments,
+        coalesce(p.proargnames, '{{}}') as names, p.proconfig, p.prosrc, p.prorettype = 'trigger'::regtype as is_trigger,
+        p.provolatile = 'i' as is_immutable, p.prosqlbody is not null as is_parsed
     from pg_proc as p inner join pg_namespace as n on n.oid = p.pronamespace
     where {OURS.format(oid="p.oid")}
 """
@@ -97,7 +101,28 @@ RULES = {
     "what row security cannot bind is granted to nobody": f"""
         select r.name || ' ' || role from ({RELATIONS}) as r, unnest(%(roles)s::text[]) as role
         where relkind in ('m', 'f') and has_table_privilege(role, r.oid, 'SELECT, INSERT, UPDATE, DELETE')""",
-    "routines run as their caller": f"select name from ({ROUTINES}) as f where prosecdef",
+    "routines run as their caller": f"""
+        select name from ({ROUTINES}) as f where prosecdef and name <> all(%(definers)s)""",
+    # What a caller has put before the trusted schemas, or into pg_temp, would run with the owner's rights.
+    "routines of the owner pin their search path": f"""
+        select name from ({ROUTINES}) as f
+        where prosecdef and proconfig is distinct from '{{"search_path=pg_catalog, public, pg_temp"}}'""",
+    "routines of the owner refuse another tenant first": f"""
+        select name from ({ROUTINES}) as f
+        where prosecdef and (names[1] is distinct from 'p_tenant'
+            or prosrc !~ '^\\s*(declare\\M[^$]*?;\\s*)?begin\\s+perform ops\\.require_tenant\\(p_tenant\\);')""",
+    # Only a parsed body has dependencies; what a text body reads, the catalog does not know.
+    "immutable routines read nothing": f"""
+        select name from ({ROUTINES}) as f
+        where is_immutable and (not is_parsed or exists (
+            select from pg_depend as d
+            left join pg_proc as p on d.refclassid = 'pg_proc'::regclass and p.oid = d.refobjid
+            where d.classid = 'pg_proc'::regclass and d.objid = f.oid
+                and (d.refclassid = 'pg_class'::regclass or p.provolatile <> 'i')
+        ))""",
+    "routines of the owner are the pipeline's alone": f"""
+        select f.name || ' ' || role from ({ROUTINES}) as f, unnest(%(roles)s::text[]) as role
+        where prosecdef and role <> 'cdp_pipeline' and has_function_privilege(role, f.oid, 'execute')""",
 }
 
 
@@ -112,5 +137,6 @@ def lint(conn: Conn) -> list[str]:
         "policy": policy,
         "policy_roles": policy_roles,
         "policy_predicate": policy_predicate,
+        "definers": list(DEFINERS),
     }
     return [f"{rule}: {name}" for rule, query in RULES.items() for (name,) in conn.execute(query, bind)]

@@ -6,10 +6,12 @@ A test's database is a copy of a migrated template (60 ms), so tests share nothi
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +20,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from psycopg.conninfo import make_conninfo
 
+from cdp_assets.embedding.providers.factory import open_provider
+from cdp_assets.embedding.providers.model import Provider
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.migrate import migrate
 from cdp_assets.warehouse.tenants import Tenant, put_tenant
+from tests.embedding_server import EmbeddingServer, embedding_server
+from tests.embedding_support import DIMENSION, Service, local_settings, service_settings
 
 # The same examples in every run: a suite that fails now and then is not looked at.
 settings.register_profile(
@@ -103,3 +109,37 @@ def acme(warehouse: Warehouse) -> Tenant:
     tenant = Tenant("acme", "Acme", "active", "dump", {"folder": "unused"}, {})
     put_tenant(warehouse, tenant)
     return tenant
+
+
+@pytest.fixture(scope="session")
+def model_cache() -> Path:
+    """Data folder of every run on this machine: a model's graph is exported (5 s) once, not once per worker and run."""
+    return Path(tempfile.gettempdir()) / f"cdp-models-{os.getuid()}"
+
+
+@pytest.fixture(scope="session")
+def bundled_provider(model_cache: Path) -> Iterator[Provider]:
+    """The real bundled model, 384 dimensions, opened once per worker."""
+    with closing(open_provider(local_settings(model_cache))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def service() -> Iterator[EmbeddingServer]:
+    """A local server that plays OpenAI and Vertex AI."""
+    with embedding_server(DIMENSION) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["openai", "vertex"])
+def service_name(request: pytest.FixtureRequest) -> Service:
+    """The service that the local server plays: the test runs for each."""
+    found: Service = request.param
+    return found
+
+
+@pytest.fixture
+def service_provider(service: EmbeddingServer, service_name: Service) -> Iterator[Provider]:
+    """The provider of that service."""
+    with closing(open_provider(service_settings(service, service_name))) as opened:
+        yield opened

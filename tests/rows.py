@@ -29,7 +29,15 @@ SAMPLES: dict[str, Any] = {
     "jsonb": Jsonb({}),
     "bytea": b"\x01",
     "_text": [],
+    "vector": "[1]",  # as many dimensions as the sample of embedding.model says
 }
+
+SHOWN: dict[str, dict[str, Any]] = {
+    "cdp.customer_profile": {"status": "active", "city": "Huế"},
+    "cdp.product_item": {"title": "Giày"},
+    "cdp.feedback": {"comment": "Tốt"},
+}
+"""What a sample row says beyond what it must, so that each view shows it."""
 
 OURS = """
     n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and not exists (
@@ -39,15 +47,17 @@ OURS = """
 """Objects that neither PostgreSQL nor an extension brought along."""
 
 
-def tenant_tables(conn: Conn) -> list[str]:
-    """Every table, partition or not, that has a column tenant_id, as `schema.table`."""
+def tenant_tables(conn: Conn, *, partitions: bool = True) -> list[str]:
+    """Every table that has a column tenant_id, as `schema.table`; partitions are tables too, unless left out."""
     return [
         row[0]
         for row in conn.execute(
-            "select format('%I.%I', n.nspname, c.relname) from pg_class as c "
+            "select format('%%I.%%I', n.nspname, c.relname) from pg_class as c "
             "join pg_namespace as n on n.oid = c.relnamespace "
             "join pg_attribute as a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped "
-            f"where c.relkind in ('r', 'p') and {OURS.format(oid='c.oid')} order by 1"
+            "where c.relkind in ('r', 'p') and (%s or not c.relispartition) "
+            f"and {OURS.format(oid='c.oid')} order by 1",
+            (partitions,),
         )
     ]
 
@@ -87,19 +97,33 @@ def insert(conn: Conn, relation: str, **given: Any) -> None:
     )
 
 
-def fill(conn: Conn, tenants: Iterable[str]) -> list[str]:
-    """One row per table and tenant, equal but for tenant_id; `conn` is a superuser's. Returns the tables."""
-    tables = tenant_tables(conn)
-    for tenant in tenants:
-        for table in tables:
-            insert(conn, table, tenant_id=tenant)
-    return tables
+def fill(conn: Conn, tenants: Iterable[str]) -> None:
+    """One row per table and tenant, equal but for tenant_id, and vectors in partitions; `conn` is a superuser's."""
+    tables = tenant_tables(conn, partitions=False)
+    with conn.transaction():
+        # the rows alone, not what triggers would make of them
+        conn.execute("set local session_replication_role = replica")
+        for tenant in tenants:
+            conn.execute("select set_config('app.tenant_id', %s, true)", (tenant,))
+            insert(conn, "embedding.model", tenant_id=tenant)
+            conn.execute("call embedding.add_partitions(%s, %s)", (tenant, SAMPLES["text"]))
+            for table in tables:
+                if table != "embedding.model":
+                    insert(conn, table, tenant_id=tenant, **SHOWN.get(table, {}))
+
+
+def clear(conn: Conn, tenants: Iterable[str]) -> None:
+    """Remove every row of these tenants in the caller's transaction; `conn` is a superuser's."""
+    conn.execute("set local session_replication_role = replica")
+    for table in tenant_tables(conn, partitions=False):
+        conn.execute(f"delete from {table} where tenant_id = any(%s)", (list(tenants),))
 
 
 def fingerprint(conn: Conn, tenant: str) -> dict[str, list[str]]:
-    """Every row of the tenant in every table, as text; `conn` is a superuser's."""
+    """Every row of the tenant as text, by table (those that have any); `conn` is a superuser's."""
     statement = "select t::text from {} as t where tenant_id = %s order by 1"
-    return {
+    found = {
         table: [row[0] for row in conn.execute(statement.format(table), (tenant,))]
         for table in tenant_tables(conn)
     }
+    return {table: rows for table, rows in found.items() if rows}

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.errors import CheckViolation, InsufficientPrivilege
 
 from cdp_assets.landing import derived
 from cdp_assets.landing.contracts import CONTRACTS
@@ -22,10 +23,10 @@ from cdp_assets.landing.sync import CollectionSync
 from cdp_assets.sources.dump import DumpSource
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant, put_tenant
-from tests.catalog import ROLES, ROUTINES, RULES, lint
+from tests.catalog import RELATIONS, ROLES, ROUTINES, RULES, lint
 from tests.conftest import Server
 from tests.databases import shared_database
-from tests.matrix import TENANTS, Probe, call, objects, takes_tenant
+from tests.matrix import TENANTS, Probe, call, holds, objects, takes_tenant
 from tests.rows import Conn, fill, fingerprint, insert, required, tenant_tables
 
 SCOPES = ("acme", "lotus", None, "", "garbage", "postgres")
@@ -58,10 +59,20 @@ def test_no_statement_on_any_relation_reaches_another_tenant(
     postgres: Server, filled: str, owner: Conn, role: str, scope: str | None
 ) -> None:
     before = {tenant: fingerprint(owner, tenant) for tenant in TENANTS}
-    assert all(rows for tables in before.values() for rows in tables.values())
+    whole = set(tenant_tables(owner, partitions=False))
+    assert all(whole < set(tables) for tables in before.values())
     with psycopg.connect(postgres.dsn(filled, user="postgres"), autocommit=True) as conn:
         assert Probe(conn, role, scope).relations(owner) == []
     assert {tenant: fingerprint(owner, tenant) for tenant in TENANTS} == before
+
+
+def test_the_matrix_has_rows_to_find_in_every_view_and_in_partitions_of_each_tenant(owner: Conn) -> None:
+    held: dict[str, list[frozenset[str]]] = {}
+    for relation in objects(owner, RELATIONS):
+        if relation.has_tenant and relation.relkind != "p":
+            held.setdefault(relation.relkind, []).append(holds(owner, relation.name))
+    assert set(held["v"]) == {TENANTS}
+    assert set(held["r"]) == {TENANTS, *(frozenset({tenant}) for tenant in TENANTS)}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -90,6 +101,11 @@ LEAKS = {
     "no check on writing": "alter policy tenant_isolation on cdp.consent with check (true)",
     "open to deletes": "create policy more on cdp.consent for delete using (true)",
     "open to updates": "create policy more on cdp.consent for update using (true)",
+    "vectors of another tenant": "do $$ begin execute format('alter table embedding.%I disable row level security', "
+    "embedding.leaf('profile', 'lotus', 'k')); end $$",
+    "partitions of another tenant": "do $$ begin execute format('alter table embedding.%I disable row level security', "
+    "embedding.leaf('profile', 'lotus', '')); end $$",
+    "texts of another tenant": "alter view embedding.profile_text set (security_invoker = false)",
 }
 
 
@@ -110,11 +126,21 @@ def test_no_routine_works_for_a_tenant_that_the_transaction_is_not_open_for(
     assert Probe(owner, role, scope).routines(owner) == []
 
 
-def test_a_routine_that_ignores_the_scope_is_found(owner: Conn) -> None:
-    owner.execute(
+@pytest.mark.parametrize(
+    "routine",
+    [
         "create function cdp.every(p_tenant text) returns bigint language sql security definer "
-        "return (select count(*) from cdp.segment where tenant_id = p_tenant)"
-    )
+        "return (select count(*) from cdp.segment where tenant_id = p_tenant)",
+        "create function cdp.every() returns bigint language sql security definer "
+        "return (select count(*) from cdp.segment)",
+        "alter function embedding.vector_of(text, text, text) security definer; create or replace function "
+        "ops.current_tenant() returns text language sql stable return 'lotus'; "
+        "grant select on all tables in schema embedding to cdp_owner",
+    ],
+    ids=["told", "untold", "scope"],
+)
+def test_a_routine_that_ignores_the_scope_is_found(owner: Conn, routine: str) -> None:
+    owner.execute(routine)
     assert Probe(owner, "cdp_reader", "acme").routines(owner)
 
 
@@ -124,14 +150,44 @@ def test_routines_called_for_their_own_tenant_leave_the_other_alone(
     with psycopg.connect(owner_dsn, autocommit=True) as conn:
         fill(conn, sorted(TENANTS))
         before = fingerprint(conn, "lotus")
+        may_call = "select has_function_privilege('cdp_pipeline', %s::oid, 'execute')"
+        routines = [
+            routine
+            for routine in objects(conn, ROUTINES)
+            if not routine.is_trigger and conn.execute(may_call, (routine.oid,)).fetchone() == (True,)
+        ]
+        # first those that look at the rows as they are, last those that remove them
+        routines.sort(key=lambda routine: (routine.name in REMOVING, takes_tenant(routine), routine.name))
         with psycopg.connect(postgres.dsn(database, user="cdp_pipeline"), autocommit=True) as pipeline:
-            for routine in objects(conn, ROUTINES):
-                if takes_tenant(routine):
-                    with pipeline.transaction():
-                        pipeline.execute("select set_config('app.tenant_id', 'acme', true)")
-                        pipeline.execute(call(routine, "acme"))
+            for routine in routines:
+                with pipeline.transaction():
+                    pipeline.execute("select set_config('app.tenant_id', 'acme', true)")
+                    pipeline.execute(call(routine, "acme"))
         assert fingerprint(conn, "lotus") == before
-        assert not any(fingerprint(conn, "acme").values())  # the last of them was ops.remove_tenant
+        assert fingerprint(conn, "acme") == {}
+
+
+REMOVING = ("embedding.drop_partitions", "ops.remove_tenant")
+
+READERS_CALL = {
+    "ops.current_tenant",
+    *(
+        f"embedding.{name}"
+        for name in (
+            *("search", "nearest", "similar", "lookalike", "lookalike_segment", "vector_of"),
+            # what those and the views of texts are made of
+            *("entities", "leaf", "squeezed", "redacted", "listed", "text_hash", "product_text"),
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("role", ["cdp_transform", "cdp_reader"])
+def test_readers_may_search_and_call_nothing_else(owner: Conn, role: str) -> None:
+    allowed = owner.execute(
+        f"select name from ({ROUTINES}) as f where has_function_privilege(%s, f.oid, 'execute')", (role,)
+    )
+    assert {name.replace('"', "") for (name,) in allowed} == READERS_CALL
 
 
 # -- what the answer itself could tell -------------------------------------------------------------------------------
@@ -144,15 +200,17 @@ def test_an_error_does_not_tell_whether_another_tenant_has_the_key(
         for table in tenant_tables(owner):
             told = set()
             for key in ("k", "a key that nobody has"):
+                # which models a tenant has is in the bounds of its partitions, and no secret
                 values = {
-                    name: key if value == "k" else value for name, value in required(owner, table).items()
+                    name: key if value == "k" and name != "model_id" else value
+                    for name, value in required(owner, table).items()
                 } | {"tenant_id": "lotus"}
                 statement = (
                     f"insert into {table} ({', '.join(values)}) values ({', '.join(['%s'] * len(values))})"
                 )
                 for suffix in ("", " on conflict do nothing"):
                     conn.execute("select set_config('app.tenant_id', 'acme', true)")
-                    with pytest.raises(psycopg.errors.InsufficientPrivilege) as error:
+                    with pytest.raises((InsufficientPrivilege, CheckViolation)) as error:
                         conn.execute(statement + suffix, list(values.values()))
                     conn.rollback()
                     told.add(str(error.value))
@@ -165,7 +223,7 @@ def test_statistics_show_no_values(owner: Conn, postgres: Server, filled: str) -
     for role in ROLES:
         with psycopg.connect(postgres.dsn(filled, user=role)) as conn:
             told = conn.execute(
-                "select tablename from pg_stats where schemaname in ('ops', 'cdp')"
+                "select tablename from pg_stats where schemaname not in ('pg_catalog', 'information_schema')"
             ).fetchall()
             assert {name for (name,) in told} <= {"alembic_version"}
 
@@ -212,6 +270,37 @@ MUTATIONS = [
         "create materialized view cdp.m as select * from cdp.segment; grant select on cdp.m to cdp_reader",
     ),
     ("routines run as their caller", "alter function cdp.refresh_consent(text) security definer"),
+    ("routines of the owner pin their search path", "alter procedure embedding.add_partitions reset search_path"),
+    (
+        "routines of the owner pin their search path",
+        "alter procedure embedding.add_partitions set search_path = embedding, pg_catalog",
+    ),
+    (
+        "routines of the owner refuse another tenant first",
+        "create or replace procedure embedding.drop_partitions(p_tenant text, p_model text default null) "
+        "language plpgsql security definer as 'begin null; perform ops.require_tenant(p_tenant); end'",
+    ),
+    (
+        "routines of the owner refuse another tenant first",
+        "create procedure embedding.drop_partitions(p_model text, p_tenant text, p_all boolean) "
+        "language plpgsql security definer as 'begin perform ops.require_tenant(p_tenant); end'",
+    ),
+    (
+        "routines of the owner are the pipeline's alone",
+        "grant execute on procedure embedding.index_partition to cdp_reader",
+    ),
+    (
+        "immutable routines read nothing",
+        "create function cdp.one() returns bigint language sql immutable return (select count(*) from cdp.segment)",
+    ),
+    (
+        "immutable routines read nothing",
+        "create function cdp.one() returns bigint language sql immutable as 'select count(*) from cdp.segment'",
+    ),
+    (
+        "immutable routines read nothing",
+        "create function cdp.one() returns text language sql immutable return ops.current_tenant()",
+    ),
 ]
 
 

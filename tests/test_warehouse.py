@@ -290,7 +290,6 @@ def test_removing_a_tenant_removes_its_rows_from_every_table_and_no_other(
             insert(conn, "cdp.later", tenant_id=tenant)
         before = fingerprint(conn, "lotus")
         remove_tenant(warehouse, "acme")
-        assert not any(fingerprint(conn, "acme").values())
+        assert fingerprint(conn, "acme") == {}
         assert fingerprint(conn, "lotus") == before
-        assert set(before) == set(tenant_tables(conn))
-        assert all(before.values())
+        assert set(before) == set(tenant_tables(conn))  # acme's partitions are gone too

@@ -89,11 +89,12 @@ def partition_changes(
 
 @dataclass(frozen=True, slots=True)
 class RunInFlight:
-    """A run that has not ended: whose it is, and what asked for it."""
+    """A run that has not ended: whose it is, what asked for it, and which job it is."""
 
     tenant_id: str | None
     schedule: str | None = None
     segment_id: str | None = None
+    job: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

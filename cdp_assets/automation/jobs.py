@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from cdp_assets.automation.decisions import TABLES, Mode
-from cdp_assets.automation.runs import FINISHED, SEGMENT_TAG
+from cdp_assets.automation.runs import EMBEDDING_JOB, FINISHED, SEGMENT_TAG
 from cdp_assets.partitions import tenants
 from cdp_assets.policies import TENANT_TAG
 
@@ -43,6 +43,7 @@ def run_request(
     run_key: str | None = None,
     tables: Mapping[str, Mode | None] | None = None,
     segment_id: str | None = None,
+    run_config: Mapping[str, Any] | None = None,
 ) -> dg.RunRequest:
     """Ask for a run of a job for one tenant.
 
@@ -52,8 +53,9 @@ def run_request(
         run_key: Dagster launches a key once, for ever; see who passes one.
         tables: only these tables of `cdp`, with the mode of those that are synced.
         segment_id: the segment that the run is restricted to.
+        run_config: of the job's own assets, where neither of the two applies.
     """
-    run_config: dict[str, Any] = {}
+    run_config = dict(run_config or {})
     if tables is not None:
         run_config = ops_config({table: {"mode": mode} for table, mode in tables.items() if mode is not None})
     if segment_id is not None:
@@ -74,12 +76,14 @@ def _asset_job(
     selection: dg.AssetSelection,
     config: Callable[[], dict[str, Any]],
     tags: Mapping[str, str],
+    *,
+    stage: str = "landing",
 ) -> "UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
         name,
         description=description,
         selection=selection,
-        tags={"cdp/stage": "landing", **tags},
+        tags={"cdp/stage": stage, **tags},
         # By partition rather than once: so a run that a person or a backfill starts has the tenant's tag as well, by
         # which dagster.yaml shares out the places.
         config=dg.PartitionedConfig(
@@ -127,6 +131,17 @@ leo_segment_etl = _asset_job(
     ),
     lambda: segment_config(""),
     {},
+)
+
+
+embedding_refresh = _asset_job(
+    EMBEDDING_JOB,
+    "Vectors of one tenant in step with its texts: compares every text with its vector, embeds what differs, for every "
+    "registered model.",
+    dg.AssetSelection.groups("embedding"),
+    dict,
+    {},
+    stage="embedding",
 )
 
 
@@ -199,5 +214,6 @@ jobs: list["dg.JobDefinition | UnresolvedAssetJobDefinition"] = [
     leo_cdp_sync,
     leo_cdp_sweep,
     leo_segment_etl,
+    embedding_refresh,
     purge_old_runs,
 ]

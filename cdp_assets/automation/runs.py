@@ -18,6 +18,8 @@ from cdp_assets.policies import TENANT_TAG
 SEGMENT_TAG = "cdp/segment"
 """Run tag with the id of the segment that a run is restricted to."""
 
+EMBEDDING_JOB = "embedding_refresh"
+
 PARTITION_TAG = "dagster/partition"
 SCHEDULE_TAG = "dagster/schedule_name"
 SENSOR_TAG = "dagster/sensor_name"
@@ -55,9 +57,21 @@ def runs_in_flight(instance: dg.DagsterInstance) -> list[RunInFlight]:
     """
     records = instance.get_run_records(dg.RunsFilter(statuses=NOT_FINISHED))
     return [
-        RunInFlight(tenant_of(run.tags), run.tags.get(SCHEDULE_TAG), segment_of(run.tags))
+        RunInFlight(tenant_of(run.tags), run.tags.get(SCHEDULE_TAG), segment_of(run.tags), run.job_name)
         for run in (record.dagster_run for record in records)
     ]
+
+
+def busy_tenants(instance: dg.DagsterInstance, *, embedding: bool) -> set[str]:
+    """Tenants with a run in flight that embeds, or with one that does anything else.
+
+    The two do not hold each other up: a first fill may take an hour, and new data must not wait for it.
+    """
+    return {
+        run.tenant_id
+        for run in runs_in_flight(instance)
+        if run.tenant_id and (run.job == EMBEDDING_JOB) == embedding
+    }
 
 
 def is_finished(instance: dg.DagsterInstance, run_id: str) -> bool | None:

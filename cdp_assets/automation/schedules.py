@@ -20,7 +20,7 @@ from cdp_assets.automation.jobs import (
     purge_old_runs,
     run_request,
 )
-from cdp_assets.automation.runs import runs_in_flight
+from cdp_assets.automation.runs import busy_tenants, runs_in_flight
 from cdp_assets.automation.state import active_tenants
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.warehouse.connection import Warehouse
@@ -91,7 +91,7 @@ def leo_cdp_sync_every_15_minutes(
 ) -> RunRequests:
     """A tenant whose last run still goes on is left out: the next tick is near."""
     return _whole_tenants(
-        context, leo_cdp_sync, active_tenants(warehouse), _tenants(runs_in_flight(context.instance))
+        context, leo_cdp_sync, active_tenants(warehouse), busy_tenants(context.instance, embedding=False)
     )
 
 

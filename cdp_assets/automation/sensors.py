@@ -99,7 +99,7 @@ def leo_cdp_changes(
     due = decisions.due_tenants(
         decisions.in_turn(active, context.cursor),
         context.instance.get_dynamic_partitions(partitions.TENANT_DIMENSION),
-        busy={run.tenant_id for run in runs.runs_in_flight(context.instance) if run.tenant_id},
+        busy=runs.busy_tenants(context.instance, embedding=False),
     )
     notes = list(due.notes)
     states = {}

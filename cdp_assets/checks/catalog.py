@@ -109,7 +109,7 @@ _AGAIN = (
     "is wrong."
 )
 
-CHECKS: dict[Table, tuple[Check, ...]] = {
+CHECKS: dict[Table, tuple[Check[Subject], ...]] = {
     Table.of(CONTRACTS[SEGMENT]): (*COLLECTION, RANGE),
     Table.of(CONTRACTS[PROFILE]): (
         *COLLECTION,
@@ -244,7 +244,7 @@ def evaluate(
     options: TenantOptions,
     source: SourceFacts | None = None,
     names: Collection[str] | None = None,
-) -> Iterator[tuple[Check, Measure]]:
+) -> Iterator[tuple[Check[Subject], Measure]]:
     """Measure the checks of one table of one tenant, all or those named, in one transaction.
 
     Args:

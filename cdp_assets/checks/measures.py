@@ -1,6 +1,6 @@
 """What a check is made of: the table it looks at, what it may read, what it found.
 
-Belongs here: the types that every measuring module and the catalogue share. A measure is a function from `Subject`
+Belongs here: the types that every measuring module and the catalogues share. A measure is a function from `Subject`
 to `Measure`; it reads in the transaction of the tenant that it is handed, with bind variables, and writes nothing.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, LiteralString
+from typing import Any, Generic, LiteralString, TypeVar
 
 from psycopg import sql
 
@@ -19,6 +19,9 @@ from cdp_assets.warehouse.connection import Connection
 from cdp_assets.warehouse.ledger import Ledger, Watermark
 
 SAMPLE_ROWS = 20
+
+Looked = TypeVar("Looked")
+"""What a check looks at: a `Subject`, or what another stage has in its place."""
 
 
 class Severity(Enum):
@@ -174,12 +177,12 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(Generic[Looked]):
     """One check of one table.
 
     Attributes:
         description: what is compared, and what passes.
-        remedy: what to do when it fails; `{tenant}`, `{table}` and `{collection}` are filled in.
+        remedy: what to do when it fails; `{tenant}`, `{table}` and other names of the stage are filled in.
         blocking: an ERROR keeps downstream assets from being made in the same run, and holds gated automation.
         reads_source: needs `Subject.source`.
     """
@@ -187,7 +190,7 @@ class Check:
     name: str
     description: str
     remedy: str
-    measure: Callable[[Subject], Measure]
+    measure: Callable[[Looked], Measure]
     blocking: bool = False
     reads_source: bool = False
 

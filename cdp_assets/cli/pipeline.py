@@ -18,7 +18,7 @@ from cdp_assets.cli.terminal import err, fail, out, table
 from cdp_assets.environment import dagster_environment, migrate_warehouse
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.resources import open_warehouse
-from cdp_assets.settings import Settings, get_settings
+from cdp_assets.settings import get_settings
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.quarantine import open_keys
 from cdp_assets.warehouse.tenants import Tenant
@@ -43,7 +43,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass
 class Line:
-    """One line of the closing table: an asset of a tenant."""
+    """One line of the closing table: an asset of a tenant, `schema.table`."""
 
     asset: str
     rows: int = 0
@@ -87,7 +87,7 @@ def pipeline(source: Path | None, tenant_id: str | None, size: str) -> None:
         migrate_warehouse(settings)
         os.environ.update(dagster_environment(settings))
     chosen = [_own_tenant(source, tenant_id)] if source else _demo_tenants(size)
-    lines = _materialize(settings, chosen)
+    lines = _materialize(chosen)
     _report(lines, perf_counter() - began)
     if any(not line.is_materialized or line.failed for found in lines.values() for line in found):
         sys.exit(1)
@@ -104,7 +104,9 @@ def _own_tenant(folder: Path, tenant_id: str | None) -> Tenant:
 
 
 def _demo_tenants(size: str) -> list[Tenant]:
+    from cdp_assets.activation.marketing_events import put_marketing_events
     from cdp_assets.demo import end_of_step, generate, step_of
+    from cdp_assets.demo.marketing import marketing_events
 
     folder = demo_folder()
     step = step_of(folder)
@@ -121,41 +123,63 @@ def _demo_tenants(size: str) -> list[Tenant]:
                 tenant_id, f"Demo {tenant_id}", "active", "dump", {"folder": str(folder / tenant_id)}, fixed
             )
             registry.put_tenant(warehouse, tenant, replace=True)
+            put_marketing_events(warehouse, tenant_id, marketing_events(tenant_id, step=step))
             found.append(tenant)
     return found
 
 
-def _materialize(settings: Settings, chosen: list[Tenant]) -> dict[str, list[Line]]:
+def _materialize(chosen: list[Tenant]) -> dict[str, list[Line]]:
     import dagster as dg
 
     from cdp_assets.definitions import build_definitions
+    from cdp_assets.embedding.assets import assets as embedding_assets
     from cdp_assets.landing.assets import assets as landing_assets
     from cdp_assets.partitions import TENANT_DIMENSION
     from cdp_assets.policies import TENANT_TAG
 
-    job = build_definitions().resolve_job_def("leo_cdp_sweep")
-    order = [asset.key.path[-1] for asset in landing_assets if isinstance(asset, dg.AssetsDefinition)]
+    definitions = build_definitions()
+    stages = [
+        ("syncing and checking", definitions.resolve_job_def("leo_cdp_sweep"), landing_assets),
+        ("embedding and checking", definitions.resolve_job_def("embedding_refresh"), embedding_assets),
+    ]
     lines: dict[str, list[Line]] = {}
     with dg.DagsterInstance.get() as instance:
         _close_killed(instance)
         instance.add_dynamic_partitions(TENANT_DIMENSION, [tenant.tenant_id for tenant in chosen])
         for tenant in chosen:
-            with err.status(f"{tenant.tenant_id}: syncing and checking"):
-                result = job.execute_in_process(
-                    instance=instance,
-                    partition_key=tenant.tenant_id,
-                    tags={TENANT_TAG: tenant.tenant_id, PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"},
-                    run_config=QUIET,
-                    raise_on_error=False,
+            lines[tenant.tenant_id] = []
+            for doing, job, assets in stages:
+                order = [".".join(a.key.path) for a in assets if isinstance(a, dg.AssetsDefinition)]
+                with err.status(f"{tenant.tenant_id}: {doing}"):
+                    result = job.execute_in_process(
+                        instance=instance,
+                        partition_key=tenant.tenant_id,
+                        tags={
+                            TENANT_TAG: tenant.tenant_id,
+                            PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}",
+                        },
+                        run_config=QUIET,
+                        raise_on_error=False,
+                    )
+                found = _lines(result, order)
+                lines[tenant.tenant_id] += found
+                err.print(
+                    f"{tenant.tenant_id}: {doing} took {sum(line.seconds for line in found):.0f} s{_speed(result)}"
                 )
-            lines[tenant.tenant_id] = _lines(result, order)
-            seconds = sum(line.seconds for line in lines[tenant.tenant_id])
-            err.print(f"{tenant.tenant_id}: synced and checked in {seconds:.0f} s")
-            for event in result.get_step_failure_events():
-                error = event.step_failure_data.error
-                fail(f"{tenant.tenant_id}, {event.step_key}: {_cause(error)}")
+                for event in result.get_step_failure_events():
+                    error = event.step_failure_data.error
+                    fail(f"{tenant.tenant_id}, {event.step_key}: {_cause(error)}")
             _count_quarantine(tenant.tenant_id, lines[tenant.tenant_id])
     return lines
+
+
+def _speed(result: dg.ExecuteInProcessResult) -> str:
+    """What the provider of vectors did, if it did anything."""
+    found = [event.materialization.metadata for event in result.get_asset_materialization_events()]
+    texts = sum(_value(metadata, "texts_embedded") for metadata in found)
+    seconds = sum(_value(metadata, "provider_seconds") for metadata in found)
+    calls = sum(_value(metadata, "provider_calls") for metadata in found)
+    return f": {texts:,} texts in {calls:,} calls, {texts / seconds:,.0f} texts per second" if texts else ""
 
 
 def _close_killed(instance: dg.DagsterInstance) -> None:
@@ -183,13 +207,13 @@ def _lines(result: dg.ExecuteInProcessResult, order: list[str]) -> list[Line]:
     for event in result.get_asset_materialization_events():
         if event.asset_key is None:
             continue
-        line = lines[event.asset_key.path[-1]]
+        line = lines[".".join(event.asset_key.path)]
         metadata = event.materialization.metadata
         line.is_materialized = True
         line.rows = int(_value(metadata, "dagster/row_count"))
         line.changed = int(_value(metadata, "rows_written"))
     for evaluation in result.get_asset_check_evaluations():
-        line = lines[evaluation.asset_key.path[-1]]
+        line = lines[".".join(evaluation.asset_key.path)]
         if evaluation.passed:
             line.passed += 1
         elif evaluation.severity.value == "ERROR":
@@ -201,7 +225,8 @@ def _lines(result: dg.ExecuteInProcessResult, order: list[str]) -> list[Line]:
         if event.is_step_success:
             times[event.step_key or ""] = event.step_success_data.duration_ms / 1000
     for name, line in lines.items():
-        line.seconds = times.get(f"cdp__{name}", 0.0) + times.get(f"check_{name}", 0.0)
+        schema, _, relation = name.partition(".")
+        line.seconds = times.get(f"{schema}__{relation}", 0.0) + times.get(f"check_{relation}", 0.0)
     return list(lines.values())
 
 
@@ -219,7 +244,7 @@ def _cause(error: Any) -> str:
 def _count_quarantine(tenant_id: str, lines: list[Line]) -> None:
     with open_warehouse() as warehouse, warehouse.tenant(tenant_id) as conn:
         entries = open_keys(conn, tenant_id)
-    tables = {contract.table: collection for collection, contract in CONTRACTS.items()}
+    tables = {f"cdp.{contract.table}": collection for collection, contract in CONTRACTS.items()}
     for line in lines:
         if line.asset in tables:
             line.quarantined = len(entries.get(tables[line.asset], ()))
@@ -230,7 +255,7 @@ def _report(lines: dict[str, list[Line]], seconds: float) -> None:
         "",
         ("tenant", "asset", "rows", "changed", "quarantined", "checks passed", "warned", "failed", "seconds"),
         [
-            (tenant_id, f"cdp.{line.asset}" + ("" if line.is_materialized else "  NOT BUILT"), line.rows, line.changed,
+            (tenant_id, line.asset + ("" if line.is_materialized else "  NOT BUILT"), line.rows, line.changed,
              line.quarantined, line.passed, len(line.warned), len(line.failed), line.seconds)
             for tenant_id, found in lines.items()
             for line in found
@@ -241,7 +266,7 @@ def _report(lines: dict[str, list[Line]], seconds: float) -> None:
         for line in found:
             for names, word in ((line.failed, "failed"), (line.warned, "warned")):
                 if names:
-                    out.print(f"  {tenant_id} cdp.{line.asset}: {word}: {', '.join(names)}")
+                    out.print(f"  {tenant_id} {line.asset}: {word}: {', '.join(names)}")
     every = [line for found in lines.values() for line in found]
     changed = sum(line.changed for line in every)
     out.print(f"\n{f'{changed:,} rows written' if changed else 'Nothing changed'} in {seconds:.0f} s.")
@@ -249,6 +274,8 @@ def _report(lines: dict[str, list[Line]], seconds: float) -> None:
         "\nNext:\n"
         "  cdp dev                  the assets, checks and runs in the Dagster UI (make dev)\n"
         "  cdp status               sweeps, watermarks, lag and quarantine per tenant\n"
+        '  cdp search "giày chạy bộ màu đỏ" --tenant acme --entity product     what is like it\n'
+        "  cdp lookalike --help     profiles like these, or like a segment\n"
         "  cdp quarantine list      documents that broke the contract, with the reason\n"
         "  cdp demo advance         a day passes in the demo world; then run the pipeline again\n"
         "  cdp down                 stop the embedded PostgreSQL"

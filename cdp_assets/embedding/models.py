@@ -1,7 +1,8 @@
 """The registry of models per tenant: which there are, which serves, and how one takes over from another.
 
-Belongs here: register, fill, compare, activate, roll back, drop. Every registered model is kept in step with the
-texts, so that the one before can serve again at once; queries read one model, never two.
+Belongs here: register, coverage, activate, roll back, drop. Does not belong here: filling (`service`), comparing two
+(`compare`). Every registered model is kept in step with the texts, so that the one before can serve again at once;
+queries read one model, never two. Whoever needs a model to stay locks its row (for key share); `drop` locks it alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg import sql
 from psycopg.rows import class_row
 
 from cdp_assets.embedding import queue
@@ -27,8 +29,6 @@ class Model:
 
     Attributes:
         role: `active` serves searches, `previous` served before it, `shadow` is only kept in step.
-        vectors: vectors it has, over all entities.
-        missing: open and dead jobs, over all entities.
     """
 
     model_id: str
@@ -96,6 +96,11 @@ def add(conn: Connection, tenant_id: str, spec: ModelSpec) -> str:
     Returns:
         Its id. A model that is registered already is left as it is.
     """
+    if any(model.model_id == spec.model_id for model in registered(conn, tenant_id)):
+        return spec.model_id
+    # Waits for transactions that changed a text and saw no such model, and lets no other begin
+    # (`embedding.is_embedded`): what they change is either read here, or enqueued by them.
+    conn.execute("select pg_advisory_xact_lock(embedding.texts_lock(%s))", (tenant_id,))
     added = conn.execute(
         "insert into embedding.model (tenant_id, model_id, provider, name, revision, dimension, passage_prefix, "
         "query_prefix) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (tenant_id, model_id) do nothing",
@@ -112,35 +117,65 @@ def add(conn: Connection, tenant_id: str, spec: ModelSpec) -> str:
 def ensure_active(warehouse: Warehouse, tenant_id: str, spec: ModelSpec) -> Model:
     """The model that serves the tenant; a tenant that has none gets this one."""
     with warehouse.tenant(tenant_id) as conn:
-        # two first runs at once: the second waits, and finds the model
-        conn.execute(
-            "select pg_advisory_xact_lock(hashtextextended('embedding.active_model/' || %s, 0))", (tenant_id,)
-        )
         found = active(conn, tenant_id)
         if found is None:
             model_id = add(conn, tenant_id, spec)
+            # two first runs at once: the first one's model serves
             conn.execute(
-                "insert into embedding.active_model (tenant_id, model_id) values (%s, %s)",
+                "insert into embedding.active_model (tenant_id, model_id) values (%s, %s) on conflict do nothing",
                 (tenant_id, model_id),
             )
-            found = model_of(conn, tenant_id, model_id)
+            found = active(conn, tenant_id)
+    assert found is not None
+    return found
+
+
+def standing(conn: Connection, tenant_id: str) -> dict[str, dict[str, Coverage]]:
+    """Coverage by model id and entity as the queue has it: a text is behind while it has a job. No text is read."""
+    jobs = {(each.model_id, each.entity): each for each in queue.backlog(conn, tenant_id)}
+    found: dict[str, dict[str, Coverage]] = {}
+    for entity in ENTITIES.values():
+        rows = conn.execute(
+            sql.SQL(
+                "select m.model_id, (select count(*) from {table} as v where v.tenant_id = m.tenant_id "
+                "and v.model_id = m.model_id), (select count(*) from embedding.job as j inner join {table} as v "
+                "using (tenant_id, model_id, entity_key) where j.tenant_id = m.tenant_id "
+                "and j.model_id = m.model_id and j.entity = %(entity)s) "
+                "from embedding.model as m where m.tenant_id = %(tenant)s"
+            ).format(table=sql.Identifier("embedding", entity.table)),
+            {"entity": entity.name, "tenant": tenant_id},
+        ).fetchall()
+        for model_id, vectors, behind in rows:
+            job = jobs.get((model_id, entity.name))
+            waiting = job.ready + job.waiting + job.dead if job else 0
+            found.setdefault(model_id, {})[entity.name] = Coverage(
+                entity.name, vectors - behind + waiting, vectors - behind, job.dead if job else 0
+            )
     return found
 
 
 def coverage(conn: Connection, model_id: str) -> list[Coverage]:
-    """How far a model has come, entity by entity, inside a transaction of the tenant."""
+    """How far a model has come, entity by entity, inside a transaction of the tenant.
+
+    Every text is made and hashed, so this takes seconds per 100,000 texts; `standing` costs nothing of the kind.
+    """
+    # Row level security makes the planner expect one row of a tenant: nested loops over 100,000 would take minutes.
+    conn.execute("set local enable_nestloop = off")
     found = []
     for entity in ENTITIES.values():
         row = conn.execute(
-            f"select count(*), count(v.entity_key), (select count(*) from embedding.job where model_id = %(model)s "  # noqa: S608 - names of our own
-            f"and entity = %(entity)s and dead_at is not null and tenant_id = ops.current_tenant()) "
-            f"from embedding.{entity.name}_text as t left join embedding.{entity.table} as v "
-            f"on v.tenant_id = ops.current_tenant() and v.model_id = %(model)s and v.entity_key = t.entity_key "
-            f"and v.text_hash = t.text_hash where t.tenant_id = ops.current_tenant()",
+            sql.SQL(
+                "select count(*), count(v.entity_key), (select count(*) from embedding.job "
+                "where tenant_id = ops.current_tenant() and model_id = %(model)s and entity = %(entity)s "
+                "and dead_at is not null) from embedding.texts(%(entity)s, null) as t left join {} as v "
+                "on v.tenant_id = ops.current_tenant() and v.model_id = %(model)s and v.entity_key = t.entity_key "
+                "and v.text_hash = t.text_hash"
+            ).format(sql.Identifier("embedding", entity.table)),
             {"model": model_id, "entity": entity.name},
         ).fetchone()
         assert row is not None
         found.append(Coverage(entity.name, *row))
+    conn.execute("set local enable_nestloop to default")
     return found
 
 
@@ -148,21 +183,28 @@ def activate(conn: Connection, tenant_id: str, model_id: str, *, allow_incomplet
     """Let a model serve from the next query on; one statement, taken back by `rollback`.
 
     Raises:
-        ModelError: no such model, or texts are missing that are not dead letters.
+        ModelError: no such model, or texts have no vector of it.
     """
-    model_of(conn, tenant_id, model_id)
-    missing = sum(found.texts - found.current for found in coverage(conn, model_id))
-    if missing and not allow_incomplete:
-        raise ModelError(
-            f"model {model_id!r} lacks {missing:,} vectors of tenant {tenant_id!r}: `cdp embedding models fill` makes "
-            "them, `--allow-incomplete` activates it as it is"
-        )
-    conn.execute(
-        "insert into embedding.active_model as a (tenant_id, model_id) values (%s, %s) "
+    if model_of(conn, tenant_id, model_id).role == "active":
+        return
+    if not allow_incomplete:
+        found = coverage(conn, model_id)
+        missing, dead = sum(each.texts - each.current for each in found), sum(each.dead for each in found)
+        if missing:
+            raise ModelError(
+                f"model {model_id!r} lacks {missing:,} vectors of tenant {tenant_id!r}, {dead:,} of them given up: "
+                "`cdp embedding models fill` makes them, `cdp embedding dead-letters list` shows why some were "
+                "given up, `--allow-incomplete` activates the model as it is"
+            )
+    flipped = conn.execute(
+        "insert into embedding.active_model as a (tenant_id, model_id) select m.tenant_id, m.model_id "
+        "from embedding.model as m where m.tenant_id = %s and m.model_id = %s for key share "
         "on conflict (tenant_id) do update set model_id = excluded.model_id, previous_model_id = a.model_id, "
         "activated_at = now() where a.model_id <> excluded.model_id",
         (tenant_id, model_id),
-    )
+    ).rowcount
+    if not flipped:
+        model_of(conn, tenant_id, model_id)  # dropped meanwhile, or activated by somebody else
 
 
 def rollback(conn: Connection, tenant_id: str) -> str:
@@ -175,28 +217,43 @@ def rollback(conn: Connection, tenant_id: str) -> str:
         ModelError: there is none before, or it was dropped.
     """
     row = conn.execute(
-        "update embedding.active_model as a set model_id = previous_model_id, previous_model_id = model_id, "
-        "activated_at = now() where tenant_id = %s and exists (select from embedding.model as m "
-        "where m.tenant_id = a.tenant_id and m.model_id = a.previous_model_id) returning model_id",
-        (tenant_id,),
+        "with before as materialized (select m.model_id from embedding.model as m "
+        "inner join embedding.active_model as a on a.tenant_id = m.tenant_id and a.previous_model_id = m.model_id "
+        "where m.tenant_id = %(tenant)s for key share of m) "
+        "update embedding.active_model as a set model_id = a.previous_model_id, previous_model_id = a.model_id, "
+        "activated_at = now() from before as b where a.tenant_id = %(tenant)s "
+        "and a.previous_model_id = b.model_id returning a.model_id",
+        {"tenant": tenant_id},
     ).fetchone()
     if row is None:
-        raise ModelError(f"tenant {tenant_id!r} has no model to go back to")
+        raise ModelError(
+            f"tenant {tenant_id!r} has no model to go back to; `cdp embedding models list --tenant {tenant_id}` "
+            "shows which could be activated"
+        )
     return str(row[0])
 
 
 def drop(conn: Connection, tenant_id: str, model_id: str) -> None:
-    """Remove a model with its vectors and jobs.
+    """Remove a model with its vectors, jobs and probes.
 
     Raises:
         ModelError: no such model, or it serves.
     """
+    # Waits for claims and enqueues that use the model; those that come later find it gone.
+    conn.execute(
+        "select from embedding.model where tenant_id = %s and model_id = %s for update", (tenant_id, model_id)
+    )
     if model_of(conn, tenant_id, model_id).role == "active":
         raise ModelError(f"model {model_id!r} serves tenant {tenant_id!r}: activate another one first")
-    conn.execute("delete from embedding.model where tenant_id = %s and model_id = %s", (tenant_id, model_id))
-    conn.execute("delete from embedding.job where tenant_id = %s and model_id = %s", (tenant_id, model_id))
     conn.execute(
-        "delete from embedding.retired_vector where tenant_id = %s and model_id = %s", (tenant_id, model_id)
+        "update embedding.active_model set previous_model_id = null where tenant_id = %s and previous_model_id = %s",
+        (tenant_id, model_id),
     )
-    conn.execute("delete from embedding.probe where tenant_id = %s and model_id = %s", (tenant_id, model_id))
+    for relation in ("model", "job", "retired_vector", "probe"):
+        conn.execute(
+            sql.SQL("delete from {} where tenant_id = %s and model_id = %s").format(
+                sql.Identifier("embedding", relation)
+            ),
+            (tenant_id, model_id),
+        )
     conn.execute("call embedding.drop_partitions(%s, %s)", (tenant_id, model_id))

@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 from cdp_assets.warehouse.connection import Connection, Warehouse
 
 MAX_ATTEMPTS = 5
-"""Attempts after which a text is given up: with the back-off below, about five minutes of a provider's time."""
+"""Times that a provider may fail at a text before it is given up: with the back-off below, about three minutes."""
 
 CHANNEL = "embedding_job"
 """Channel that is notified when jobs are enqueued; without a payload, since every role may listen."""
@@ -100,21 +100,18 @@ def extend(warehouse: Warehouse, tenant_id: str, *, worker: str, lease: timedelt
         ).rowcount
 
 
-def release(
-    warehouse: Warehouse, tenant_id: str, *, worker: str, delay: timedelta = timedelta(), counts: bool = False
-) -> int:
-    """Give back all jobs that a worker holds, for now or for later.
+def release(warehouse: Warehouse, tenant_id: str, *, worker: str, is_crash: bool = False) -> int:
+    """Give back all jobs that a worker holds; returns how many.
 
-    Args:
-        counts: whether this was an attempt; it was not, if the provider never judged the texts.
+    Where the worker fell over while it embedded them, one may be the reason: `is_crash` counts as if it had died.
     """
     with warehouse.tenant(tenant_id) as conn:
         return conn.execute(
-            "update embedding.job as j set worker = null, available_at = clock_timestamp() + %(delay)s, "
-            "attempts = j.attempts - %(back)s where (j.model_id, j.entity, j.entity_key) in (select model_id, entity, "
+            "update embedding.job as j set worker = null, available_at = clock_timestamp(), "
+            "crashes = j.crashes + %(crash)s where (j.model_id, j.entity, j.entity_key) in (select model_id, entity, "
             "entity_key from embedding.job where tenant_id = %(tenant)s and worker = %(worker)s "
             "for update skip locked) and j.tenant_id = %(tenant)s",
-            {"delay": delay, "back": 0 if counts else 1, "tenant": tenant_id, "worker": worker},
+            {"crash": int(is_crash), "tenant": tenant_id, "worker": worker},
         ).rowcount
 
 
@@ -136,12 +133,15 @@ def fail(
     """
     with warehouse.tenant(tenant_id) as conn:
         rows = conn.execute(
-            "update embedding.job set worker = null, error = left(%(error)s, 500), "
-            "dead_at = case when %(permanent)s or attempts >= %(most)s then now() end, "
+            "update embedding.job as j set worker = null, attempts = j.attempts + 1, error = left(%(error)s, 500), "
+            "dead_at = case when %(permanent)s or j.attempts + 1 >= %(most)s then clock_timestamp() end, "
             # 10, 20, 40, 80 s, spread by a quarter: texts that failed together do not come back together
-            "available_at = clock_timestamp() + make_interval(secs => 5 * 2 ^ attempts * (0.75 + random() / 2)) "
-            "where tenant_id = %(tenant)s and model_id = %(model)s and entity = %(entity)s "
-            "and entity_key = any(%(keys)s) and worker = %(worker)s and dead_at is null returning dead_at is not null",
+            "available_at = clock_timestamp() + make_interval(secs => 10 * 2 ^ j.attempts * (0.75 + random() / 2)) "
+            "where j.tenant_id = %(tenant)s and j.model_id = %(model)s and j.entity = %(entity)s "
+            # a row that is locked is being touched: waiting could deadlock with a landing that touches many
+            "and j.entity_key in (select entity_key from embedding.job where tenant_id = %(tenant)s "
+            "and model_id = %(model)s and entity = %(entity)s and entity_key = any(%(keys)s) "
+            "and worker = %(worker)s and dead_at is null for update skip locked) returning j.dead_at is not null",
             {
                 "error": error,
                 "permanent": is_permanent,
@@ -161,8 +161,8 @@ def backlog(conn: Connection, tenant_id: str) -> list[Backlog]:
     with conn.cursor(row_factory=class_row(Backlog)) as cur:
         return cur.execute(
             "select model_id, entity, "
-            "count(*) filter (where dead_at is null and available_at <= clock_timestamp()) as ready, "
-            "count(*) filter (where dead_at is null and available_at > clock_timestamp()) as waiting, "
+            "count(*) filter (where dead_at is null and available_at <= statement_timestamp()) as ready, "
+            "count(*) filter (where dead_at is null and available_at > statement_timestamp()) as waiting, "
             "count(*) filter (where dead_at is not null) as dead, "
             "min(enqueued_at) filter (where dead_at is null) as oldest "
             "from embedding.job where tenant_id = %s group by 1, 2 order by 1, 2",
@@ -175,7 +175,7 @@ def is_ready(warehouse: Warehouse, tenant_id: str) -> bool:
     with warehouse.tenant(tenant_id) as conn:
         row = conn.execute(
             "select exists (select from embedding.job where tenant_id = %s and dead_at is null "
-            "and available_at <= clock_timestamp())",
+            "and available_at <= statement_timestamp())",
             (tenant_id,),
         ).fetchone()
     assert row is not None

@@ -12,13 +12,14 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from time import perf_counter, sleep
+from time import monotonic, perf_counter, sleep
 
 import numpy as np
+import psycopg
 
 from cdp_assets.embedding import queue
 from cdp_assets.embedding.providers.model import (
@@ -40,6 +41,12 @@ LEASE = timedelta(seconds=60)
 
 CLAIM = 512
 """Jobs per claim: enough to sort texts by length over eight batches of 64, little enough to lose."""
+
+PROBE = "probe"
+"""A text of our own that no provider has a reason to fail at: if it fails, the fault is not in a text."""
+
+SHORTEST_WAIT = 0.05
+"""Seconds: a service that asks to wait for none would be asked again at once, for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ class Tally:
     Attributes:
         claimed: jobs taken.
         settled: jobs that needed no provider, by reason.
-        calls, texts, provider_s: calls of the provider, distinct texts in them, seconds in them.
+        calls, texts, provider_s: calls of the provider, texts that came back with a vector, seconds in the calls.
         failed, dead: jobs put off, and given up.
         waited_s: seconds waited for 429.
     """
@@ -110,16 +117,33 @@ class Worker:
         self._claim = claim
         self._patience = patience or Patience()
         self._nap = nap
+        self._still = threading.Lock()
+        """Held while a batch is out to be written, and by the heartbeat: two statements never want the same rows."""
+        self._extended = 0.0
+        self._left = 0
 
     def batches(self, entity: str) -> Iterator[VectorBatch]:
         """Claim until nothing is ready, and yield vectors as they come.
 
+        The iterator holds leases: exhaust it, or close it (`contextlib.closing`) to give them back at once. While a
+        batch is being written no heartbeat runs; a caller that does not come back for a lease has lost the jobs.
+
         Raises:
-            ProviderUnavailable: the provider is down; the jobs are back in the queue, uncounted.
-            RateLimited: it asked for more waiting than this run has.
-            ProviderMisconfigured: a person must act first.
+            ProviderError: the provider fails at any text, not at one of these: it is down (ProviderUnavailable), asks
+                for more waiting than this run has (RateLimited), a person must act first (ProviderMisconfigured), or
+                it refuses or spoils even our own PROBE. The jobs are back in the queue, uncounted.
         """
-        while jobs := queue.claim(
+        while (yield from self.turn(entity)):
+            pass
+
+    def turn(self, entity: str) -> Generator[VectorBatch, None, bool]:
+        """Claim once, as `batches` does: what is left waits for the next turn, so that others may come between.
+
+        Returns:
+            Whether another turn is worth while: there were jobs, and something became of them. A caller that writes
+            none of its batches would be given the same texts for ever.
+        """
+        jobs = queue.claim(
             self._warehouse,
             self._tenant_id,
             self._model_id,
@@ -127,13 +151,19 @@ class Worker:
             worker=self.name,
             limit=self._claim,
             lease=self._lease,
-        ):
-            self.tally.claimed += len(jobs)
-            for job in jobs:
-                if job.settled is not None:
-                    self.tally.settled[job.settled] += 1
-            with self._held():
-                yield from self._embed(entity, [job for job in jobs if job.settled is None])
+        )
+        self._extended = monotonic()
+        self.tally.claimed += len(jobs)
+        for job in jobs:
+            if job.settled is not None:
+                self.tally.settled[job.settled] += 1
+        waiting = [job for job in jobs if job.settled is None]
+        if not waiting:
+            return bool(jobs)
+        self._left = 0
+        with self._held():
+            yield from self._embed(entity, waiting)
+        return self._left < len(waiting)
 
     @contextmanager
     def _held(self) -> Iterator[None]:
@@ -141,17 +171,42 @@ class Worker:
         done = threading.Event()
         beat = threading.Thread(target=self._beat, args=(done,), name="embedding-heartbeat", daemon=True)
         beat.start()
+        is_crash = False
         try:
             yield
+        except (ProviderError, psycopg.Error):
+            raise
+        except Exception:
+            is_crash = (
+                True  # without a verdict: perhaps one of these texts is more than the provider can bear
+            )
+            raise
         finally:
             done.set()
             beat.join()
-            # Jobs that were neither completed nor failed: the provider never judged them, or somebody touched them.
-            queue.release(self._warehouse, self._tenant_id, worker=self.name)
+            self._release(is_crash=is_crash)
 
     def _beat(self, done: threading.Event) -> None:
         while not done.wait(self._lease.total_seconds() / 3):
+            with self._still:
+                if not done.is_set():
+                    self._extend()
+
+    def _extend(self) -> None:
+        try:
             queue.extend(self._warehouse, self._tenant_id, worker=self.name, lease=self._lease)
+        except psycopg.OperationalError as error:
+            _log.warning("%s: leases not extended, tried again soon: %s", self._tenant_id, error)
+        else:
+            self._extended = monotonic()
+
+    def _release(self, *, is_crash: bool) -> None:
+        """Give back jobs that were neither completed nor failed: never judged, or locked by somebody just then."""
+        try:
+            self._left = queue.release(self._warehouse, self._tenant_id, worker=self.name, is_crash=is_crash)
+        except psycopg.OperationalError as error:
+            # not raised: it would hide what ended the work, and the jobs are free when their lease runs out
+            _log.warning("%s: jobs not given back, their lease must run out: %s", self._tenant_id, error)
 
     def _embed(self, entity: str, jobs: Sequence[queue.Claimed]) -> Iterator[VectorBatch]:
         by_hash: dict[bytes, list[queue.Claimed]] = {}
@@ -167,7 +222,10 @@ class Worker:
         for start in range(0, len(hashes), size):
             batch = hashes[start : start + size]
             for done, vectors in self._resolve(entity, batch, texts, by_hash):
-                yield self._batch(entity, done, vectors, by_hash)
+                with self._still:
+                    if monotonic() - self._extended > self._lease.total_seconds() / 3:
+                        self._extend()
+                    yield self._batch(entity, done, vectors, by_hash)
 
     def _batch(
         self,
@@ -201,8 +259,9 @@ class Worker:
         try:
             vectors = self._call([texts[text_hash] for text_hash in hashes], retry=not is_split)
         except (TextRefused, BadVectors, ProviderUnavailable) as error:
-            if isinstance(error, ProviderUnavailable) and not is_split:
-                self._require_alive(texts[hashes[0]], error)
+            if not is_split or len(hashes) == 1:
+                # Before the texts are blamed, and again before one of them pays for it.
+                self._call([PROBE], retry=False)
             if len(hashes) == 1:
                 self._fail(entity, by_hash[hashes[0]], error)
                 return
@@ -212,21 +271,11 @@ class Worker:
         else:
             yield hashes, vectors
 
-    def _require_alive(self, text: str, error: ProviderUnavailable) -> None:
-        """One text alone tells a provider that is down from a batch that it cannot do."""
-        try:
-            self._call([text], retry=False)
-        except ProviderUnavailable:
-            raise error from None
-        except (TextRefused, BadVectors):
-            return  # it judges texts, so it is alive
-
     def _call(self, texts: Sequence[str], *, retry: bool) -> Vectors:
         tries = 0
         while True:
-            began = perf_counter()
             try:
-                vectors = self._provider.embed(texts)
+                return self._timed(texts)
             except RateLimited as error:
                 self._wait(error)
             except ProviderUnavailable:
@@ -234,16 +283,21 @@ class Worker:
                     raise
                 self._nap(self._patience.pause_s * 2**tries)
                 tries += 1
-            else:
-                self.tally.texts += len(texts)
-                return vectors
-            finally:
-                self.tally.calls += 1
-                self.tally.provider_s += perf_counter() - began
+
+    def _timed(self, texts: Sequence[str]) -> Vectors:
+        self.tally.calls += 1
+        began = perf_counter()
+        try:
+            vectors = self._provider.embed(texts)
+        finally:
+            self.tally.provider_s += perf_counter() - began
+        self.tally.texts += len(texts)
+        return vectors
 
     def _wait(self, error: RateLimited) -> None:
         """Wait as long as the provider asks; no attempt is counted."""
-        wait = error.retry_after_s if error.retry_after_s is not None else self._patience.pause_s * 5
+        asked = error.retry_after_s if error.retry_after_s is not None else self._patience.pause_s * 5
+        wait = max(asked, SHORTEST_WAIT)
         if self.tally.waited_s + wait > self._patience.rate_limit_s:
             raise error
         _log.info("%s: the provider asks to wait %.1f s", self._tenant_id, wait)

@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from cdp_assets import policies
+from cdp_assets.asset_runs import column_schema, recorded
 from cdp_assets.landing import derived
 from cdp_assets.landing.contract import Contract, TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
@@ -33,7 +34,6 @@ from cdp_assets.sources.model import (
 )
 from cdp_assets.warehouse.connection import Connection, TenantSession, Warehouse, WarehouseError
 from cdp_assets.warehouse.ledger import Busy
-from cdp_assets.warehouse.registry import Trigger, record_run
 from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant
 
 GROUP = "landing"
@@ -132,7 +132,7 @@ def _land(
     tenant_id = context.partition_key
     try:
         with (
-            _recorded(context, warehouse, contract.table) as summary,
+            recorded(context, warehouse, f"cdp.{contract.table}") as summary,
             sources.of(warehouse, tenant_id) as (tenant, source),
             warehouse.session(tenant_id) as session,
         ):
@@ -163,28 +163,6 @@ def _land(
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
 
 
-def _recorded(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, as_of: datetime | None = None
-) -> Any:
-    return record_run(
-        warehouse,
-        context.partition_key,
-        f"cdp.{table}",
-        trigger=_trigger(context.run.tags),
-        orchestrator_run_id=context.run.run_id,
-        attempt=context.retry_number + 1,
-        as_of=as_of,
-    )
-
-
-def _trigger(tags: Any) -> Trigger:
-    if "dagster/backfill" in tags:
-        return "backfill"
-    if "dagster/schedule_name" in tags:
-        return "schedule"
-    return "sensor" if "dagster/sensor_name" in tags else "manual"
-
-
 def _sync_options(tenant: Tenant, config: SyncConfig) -> SyncOptions:
     settings = get_settings()
     return SyncOptions(
@@ -200,12 +178,7 @@ def _table_metadata(
     report = table_report(conn, tenant_id, table, shows=shows, has_tombstones=has_tombstones)
     return {
         "dagster/row_count": report.rows,
-        "dagster/column_schema": dg.TableSchema(
-            [
-                dg.TableColumn(name, type_, description, dg.TableColumnConstraints(nullable=nullable))
-                for name, type_, nullable, description in report.columns
-            ]
-        ),
+        "dagster/column_schema": column_schema(report.columns),
         "preview": dg.MetadataValue.md(report.preview),
     }
 
@@ -291,7 +264,7 @@ def _derived_asset(
         try:
             time = _as_of(as_of, active_tenant(warehouse, tenant_id))
             with (
-                _recorded(context, warehouse, table, time) as summary,
+                recorded(context, warehouse, f"cdp.{table}", time) as summary,
                 warehouse.session(tenant_id) as session,
             ):
                 done = refresh(session, time)

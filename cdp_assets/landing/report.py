@@ -15,6 +15,7 @@ from cdp_assets.landing.preview import preview
 from cdp_assets.landing.sync import SyncResult
 from cdp_assets.warehouse.connection import Connection
 from cdp_assets.warehouse.registry import Summary
+from cdp_assets.warehouse.tables import Column, columns_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,12 @@ class TableReport:
 
     Attributes:
         rows: live rows.
-        columns: (name, PostgreSQL type, whether it may be null, what it means or None).
+        columns: of the table, in order.
         preview: newest rows as Markdown, masked.
     """
 
     rows: int
-    columns: list[tuple[str, str, bool, str | None]]
+    columns: list[Column]
     preview: str
 
 
@@ -41,13 +42,11 @@ def table_report(
         sql.SQL("select count(*) from {} where tenant_id = %s {}").format(sql.Identifier("cdp", table), live),
         (tenant_id,),
     ).fetchone()
-    columns = connection.execute(
-        "select attname, format_type(atttypid, atttypmod), not attnotnull, col_description(attrelid, attnum) "
-        "from pg_attribute "
-        "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
-        (f"cdp.{table}",),
-    ).fetchall()
-    return TableReport(count[0] if count else 0, columns, preview(connection, tenant_id, table, shows))
+    return TableReport(
+        count[0] if count else 0,
+        columns_of(connection, f"cdp.{table}"),
+        preview(connection, tenant_id, table, shows),
+    )
 
 
 def fill_summary(summary: Summary, result: SyncResult) -> None:

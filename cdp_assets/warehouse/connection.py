@@ -7,12 +7,13 @@ is an empty answer, never another tenant's data.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
@@ -110,6 +111,13 @@ class Warehouse:
         keys.tenant_id(tenant_id)
         with psycopg.connect(self._dsn, autocommit=True) as conn:
             yield TenantSession(conn, tenant_id)
+
+    @contextmanager
+    def listen(self, channel: LiteralString) -> Iterator[Callable[[float], bool]]:
+        """Listen on a channel; what is yielded waits up to so many seconds and says whether there was a NOTIFY."""
+        with psycopg.connect(self._dsn, autocommit=True) as conn:
+            conn.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
+            yield lambda seconds: any(True for _ in conn.notifies(timeout=seconds, stop_after=1))
 
     def close(self) -> None:
         """Close the pool."""

@@ -1,11 +1,45 @@
 -- embedding: how texts and vectors are kept in step. A change of a text enqueues a job in its own transaction; a
 -- worker claims jobs, embeds outside any transaction, and completes those that nobody touched meanwhile.
 
+create function embedding.texts_lock(p_tenant text) returns bigint
+language sql immutable parallel safe
+return hashtextextended('embedding.model/' || p_tenant, 0);
+
+comment on function embedding.texts_lock(text) is 'Advisory lock of a tenant''s texts: shared by every transaction that changes one, alone for who compares all of them';
+
+create function embedding.out_of_step(p_entity text, p_model text) returns boolean
+language plpgsql stable set enable_nestloop = off as $$
+declare
+    tenant constant text := ops.current_tenant();
+    differs boolean;
+begin
+    execute format($statement$
+        select exists (
+            select from embedding.texts($1, null) as t
+            full join (
+                select v.entity_key, v.text_hash from embedding.%I as v where v.tenant_id = $2 and v.model_id = $3
+            ) as v using (entity_key)
+            full join (
+                select j.entity_key, j.text_hash from embedding.job as j
+                where j.tenant_id = $2 and j.model_id = $3 and j.entity = $1
+            ) as j using (entity_key)
+            where t.text_hash is distinct from coalesce(j.text_hash, v.text_hash)
+        )
+    $statement$, embedding.leaf(p_entity, tenant, p_model)) into differs using p_entity, tenant, p_model;
+    return differs;
+end
+$$;
+
+comment on function embedding.out_of_step(text, text) is 'Whether a text of an entity has neither its vector nor a job, or a vector or job has no text';
+
 create function embedding.enqueue(p_entity text, p_keys text[], p_model text default null) returns bigint
 -- The planner expects one row of a tenant (row level security); nested loops over 100,000 would take minutes.
 language plpgsql set enable_nestloop = off as $$
 declare
     tenant constant text := ops.current_tenant();
+    -- spelled out for each case: with `p_keys is null or`, a cached plan would read all jobs for one key
+    scope constant text := 'v.tenant_id = $3 and v.model_id = $4'
+        || case when p_keys is null then '' else ' and v.entity_key = any($2)' end;
     model text;
     enqueued bigint;
     total bigint := 0;
@@ -14,43 +48,53 @@ begin
         raise exception 'unknown entity %, known are %', p_entity, embedding.entities();
     end if;
     for model in
+        -- locked, so that a model is not dropped under the statements below
         select m.model_id from embedding.model as m
-        where m.tenant_id = tenant and m.model_id = coalesce(p_model, m.model_id) order by 1
+        where m.tenant_id = tenant and m.model_id = coalesce(p_model, m.model_id) order by 1 for key share
     loop
+        if p_keys is null then
+            -- Mostly there is nothing to do, and nobody is kept waiting. Else the texts must stand still (5 s for
+            -- 100,000): one that changes between the comparison and the repair would lose its vector or its job.
+            if p_model is null and not embedding.out_of_step(p_entity, model) then
+                continue;
+            end if;
+            perform pg_advisory_xact_lock(embedding.texts_lock(tenant));
+        end if;
         -- Jobs first, in a statement of their own: a worker that is just completing one of them commits before this
         -- returns, and the comparison below sees its vector. Without it, a text that goes there and back could be
         -- left with the vector of the text between.
-        perform from embedding.job as j
-        where j.tenant_id = tenant and j.model_id = model and j.entity = p_entity
-            and (p_keys is null or j.entity_key = any(p_keys))
-        order by j.entity_key for update;
+        execute format(
+            'select from embedding.job as v where %s and v.entity = $1 order by v.entity_key for update', scope
+        ) using p_entity, p_keys, tenant, model;
         execute format($statement$
             with wanted as materialized (
                 select t.entity_key, t.text_hash from embedding.texts($1, $2) as t
+            ), compared as materialized (
+                select w.entity_key, w.text_hash, v.text_hash is distinct from w.text_hash as is_stale
+                from wanted as w left join embedding.%1$I as v on v.entity_key = w.entity_key and %2$s
             ), gone as (
                 delete from embedding.%1$I as v
                 where %2$s and not exists (select from wanted as w where w.entity_key = v.entity_key)
                 returning v.text_hash, v.embedding
             ), retired as (
                 insert into embedding.retired_vector (tenant_id, model_id, text_hash, embedding)
-                select distinct on (g.text_hash) $3, $4, g.text_hash, g.embedding from gone as g
+                select distinct on (g.text_hash) $3, $4, g.text_hash, g.embedding
+                from (
+                    select gone.text_hash, gone.embedding from gone
+                    union all
+                    select v.text_hash, v.embedding
+                    from embedding.%1$I as v inner join compared as c on c.entity_key = v.entity_key and c.is_stale
+                    where %2$s
+                ) as g
                 -- what was said by or about a person leaves with them
                 where $1 not in ('profile', 'review')
+                order by g.text_hash
                 on conflict (tenant_id, model_id, text_hash) do update set retired_at = now()
-            ), withdrawn as (
+            ), closed as (
                 delete from embedding.job as v
-                where v.tenant_id = $3 and v.model_id = $4 and v.entity = $1 and %2$s
-                    and not exists (select from wanted as w where w.entity_key = v.entity_key)
-            ), compared as materialized (
-                select w.entity_key, w.text_hash, v.text_hash is distinct from w.text_hash as is_stale
-                from wanted as w left join embedding.%1$I as v on v.entity_key = w.entity_key and %2$s
-            ), returned as (
-                update embedding.job as j
-                set text_hash = c.text_hash, generation = j.generation + 1, worker = null,
-                    available_at = clock_timestamp()
-                from compared as c
-                where j.tenant_id = $3 and j.model_id = $4 and j.entity = $1 and j.entity_key = c.entity_key
-                    and not c.is_stale and j.text_hash <> c.text_hash
+                where %2$s and v.entity = $1 and not exists (
+                    select from compared as c where c.entity_key = v.entity_key and c.is_stale
+                )
             ), stale as (
                 insert into embedding.job as j (tenant_id, model_id, entity, entity_key, text_hash)
                 select $3, $4, $1, c.entity_key, c.text_hash from compared as c where c.is_stale
@@ -62,8 +106,7 @@ begin
                 returning 1
             )
             select count(*) from stale
-        $statement$, embedding.leaf(p_entity, tenant, model),
-            case when p_keys is null then 'true' else 'v.entity_key = any($2)' end)
+        $statement$, embedding.leaf(p_entity, tenant, model), scope)
         into enqueued using p_entity, p_keys, tenant, model;
         total := total + enqueued;
     end loop;
@@ -75,72 +118,78 @@ begin
 end
 $$;
 
-comment on function embedding.enqueue (text, text[], text) is 'Brings jobs in step with the texts of these keys (null: of all), for one model or all: a job for each text without its vector, and neither job nor vector for a key without text. Returns the jobs made or changed';
+comment on function embedding.enqueue(text, text[], text) is 'Brings jobs in step with the texts of these keys (null: of all), for one model or all: a job for each text without its vector, and neither job nor vector for a key without text. Returns the jobs made or changed';
+
+create function embedding.is_embedded() returns boolean
+language plpgsql as $$
+begin
+    -- Waits while a model is being added (`models.add` holds this lock alone): whoever changes a text either commits
+    -- before the model looks at the texts, or sees the model here.
+    perform pg_advisory_xact_lock_shared(embedding.texts_lock(ops.current_tenant()));
+    return exists (select from embedding.model where tenant_id = ops.current_tenant());
+end
+$$;
+
+comment on function embedding.is_embedded() is 'Whether the tenant has a model; until the transaction ends none is added';
+
+create function embedding.text_columns(p_entity text, p_source regclass) returns text[]
+language sql stable as $$
+    select array_agg(distinct a.attname::text)
+    from pg_rewrite as r
+    inner join pg_depend as d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+    inner join pg_attribute as a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+    where r.ev_class = to_regclass(format('embedding.%I', p_entity || '_text'))
+        and d.refclassid = 'pg_class'::regclass and d.refobjid = p_source and d.refobjsubid > 0
+$$;
+
+comment on function embedding.text_columns(text, regclass) is 'Columns of a table that an entity''s text is made of, as its view says';
 
 create function embedding.text_changed() returns trigger
 language plpgsql as $$
 declare
+    entity constant text := tg_argv[0];
     keys text[];
 begin
-    if exists (select from embedding.model where tenant_id = ops.current_tenant()) then
+    if not embedding.is_embedded() then
+        return null;
+    end if;
+    if tg_op = 'UPDATE' then
+        -- Most updates change counters. Comparing the columns costs a hundredth of making the texts.
+        execute (
+            select format(
+                'select array_agg(%1$I) from former as f full join changed as c using (tenant_id, %1$I) '
+                'where tenant_id = ops.current_tenant() and (%2$s) is distinct from (%3$s)',
+                tg_argv[1], string_agg(format('f.%I', n.name), ', '), string_agg(format('c.%I', n.name), ', '))
+            from unnest(embedding.text_columns(entity, tg_relid)) as n (name)
+        ) into keys;
+    else
         execute format('select array_agg(%I) from changed where tenant_id = ops.current_tenant()', tg_argv[1])
         into keys;
-        if keys is not null then
-            perform embedding.enqueue(tg_argv[0], keys);
+    end if;
+    if keys is null then
+        return null;
+    end if;
+    -- The text of a transaction is made of two rows. If one transaction adds it while another changes its product,
+    -- neither sees the other's row: so they go one after the other.
+    if entity = 'transaction' then
+        if tg_relid = 'cdp.product_item'::regclass then
+            perform pg_advisory_xact_lock(hashtextextended('embedding.product/' || ops.current_tenant(), 0));
+            keys := array(
+                select x.txn_id from cdp.transactional_context as x
+                where x.tenant_id = ops.current_tenant() and x.product_key = any(keys)
+            );
+        else
+            perform pg_advisory_xact_lock_shared(hashtextextended('embedding.product/' || ops.current_tenant(), 0));
         end if;
+    end if;
+    if cardinality(keys) > 0 then
+        perform embedding.enqueue(entity, keys);
     end if;
     return null;
 end
 $$;
 
-comment on function embedding.text_changed () is 'Statement trigger of an entity''s table (arguments: entity, key column): enqueues the rows that the statement touched';
-
-create function embedding.product_changed() returns trigger
-language plpgsql as $$
-declare
-    products text[];
-    transactions text[];
-begin
-    if exists (select from embedding.model where tenant_id = ops.current_tenant()) then
-        products := array(
-            select c.product_key from changed as c left join former as f using (tenant_id, product_key)
-            where c.tenant_id = ops.current_tenant() and embedding.product_text(
-                c.title, c.brand, c.category, c.keywords, c.description
-            ) is distinct from embedding.product_text(f.title, f.brand, f.category, f.keywords, f.description)
-        );
-        transactions := array(
-            select txn_id from cdp.transactional_context
-            where tenant_id = ops.current_tenant() and product_key = any(products)
-        );
-        if cardinality(transactions) > 0 then
-            perform embedding.enqueue('transaction', transactions);
-        end if;
-    end if;
-    return null;
-end
-$$;
-
-comment on function embedding.product_changed () is 'Statement trigger of cdp.product_item: enqueues the transactions of products whose text changed';
-
-create function embedding.product_added() returns trigger
-language plpgsql as $$
-declare
-    transactions text[];
-begin
-    if exists (select from embedding.model where tenant_id = ops.current_tenant()) then
-        transactions := array(
-            select txn_id from cdp.transactional_context
-            where tenant_id = ops.current_tenant() and product_key = any(array(select product_key from changed))
-        );
-        if cardinality(transactions) > 0 then
-            perform embedding.enqueue('transaction', transactions);
-        end if;
-    end if;
-    return null;
-end
-$$;
-
-comment on function embedding.product_added () is 'Statement trigger of cdp.product_item: a product that comes or goes gives its transactions a text, or takes it';
+comment on function embedding.text_changed() is 'Statement trigger of a table that texts are made of (arguments: entity, the table''s key): enqueues the rows whose text the statement may have changed; of a product, its transactions';
 
 create index transactional_context_product on cdp.transactional_context (tenant_id, product_key);
 
@@ -150,103 +199,114 @@ declare
 begin
     for source in
         select * from (values
-            ('profile', 'cdp.customer_profile', 'cdp_profile_id'),
-            ('transaction', 'cdp.transactional_context', 'txn_id'),
-            ('product', 'cdp.product_item', 'product_key'),
-            ('review', 'cdp.feedback', 'feedback_id'),
-            ('marketing_event', 'activation.marketing_event', 'marketing_event_id')
-        ) as s (entity, relation, key)
+            ('embedding', 'profile', 'cdp.customer_profile', 'cdp_profile_id'),
+            ('embedding', 'transaction', 'cdp.transactional_context', 'txn_id'),
+            ('embedding', 'product', 'cdp.product_item', 'product_key'),
+            ('embedding_of_transactions', 'transaction', 'cdp.product_item', 'product_key'),
+            ('embedding', 'review', 'cdp.feedback', 'feedback_id'),
+            ('embedding', 'marketing_event', 'activation.marketing_event', 'marketing_event_id')
+        ) as s (prefix, entity, relation, key)
     loop
         execute format(
-            'create trigger embedding_inserted after insert on %s referencing new table as changed '
+            'create trigger %I after insert on %s referencing new table as changed '
             'for each statement execute function embedding.text_changed(%L, %L)',
-            source.relation, source.entity, source.key);
+            source.prefix || '_inserted', source.relation, source.entity, source.key);
         execute format(
-            'create trigger embedding_updated after update on %s referencing new table as changed '
+            'create trigger %I after update on %s referencing old table as former new table as changed '
             'for each statement execute function embedding.text_changed(%L, %L)',
-            source.relation, source.entity, source.key);
+            source.prefix || '_updated', source.relation, source.entity, source.key);
         execute format(
-            'create trigger embedding_deleted after delete on %s referencing old table as changed '
+            'create trigger %I after delete on %s referencing old table as changed '
             'for each statement execute function embedding.text_changed(%L, %L)',
-            source.relation, source.entity, source.key);
+            source.prefix || '_deleted', source.relation, source.entity, source.key);
     end loop;
 end
 $$;
 
-create trigger embedding_transactions_updated after update on cdp.product_item
-referencing old table as former new table as changed
-for each statement execute function embedding.product_changed();
-
-create trigger embedding_transactions_inserted after insert on cdp.product_item
-referencing new table as changed
-for each statement execute function embedding.product_added();
-
-create trigger embedding_transactions_deleted after delete on cdp.product_item
-referencing old table as changed
-for each statement execute function embedding.product_added();
-
 create function embedding.known_vectors(p_model text, p_hashes bytea[])
 returns table (text_hash bytea, embedding public.vector)
-language plpgsql stable as $$
+-- Thousands of purchases share one text, so the planner would look for it by reading the whole partition.
+language plpgsql stable set enable_seqscan = off as $$
 declare
-    statement text;
+    tenant constant text := ops.current_tenant();
+    lookups text;
 begin
     select string_agg(format(
-        'select v.text_hash, v.embedding from embedding.%I as v '
-        'where v.tenant_id = %L and v.model_id = %L and v.text_hash = any($1)',
-        embedding.leaf(e.entity, ops.current_tenant(), p_model), ops.current_tenant(), p_model), ' union all ')
-    into statement
+        '(select v.embedding from embedding.%I as v '
+        'where v.tenant_id = $2 and v.model_id = $3 and v.text_hash = h.text_hash limit 1)',
+        embedding.leaf(e.entity, tenant, p_model)), ', ')
+    into lookups
     from unnest(embedding.entities()) as e (entity)
-    where to_regclass(format('embedding.%I', embedding.leaf(e.entity, ops.current_tenant(), p_model))) is not null;
-    if statement is null then
-        raise exception 'no model % is registered for tenant %', p_model, ops.current_tenant();
+    where to_regclass(format('embedding.%I', embedding.leaf(e.entity, tenant, p_model))) is not null;
+    if lookups is null then
+        raise exception 'no model % is registered for tenant %', p_model, tenant;
     end if;
     return query execute
-        'select distinct on (1) * from (' || statement || ' union all '
-        'select r.text_hash, r.embedding from embedding.retired_vector as r '
-        'where r.tenant_id = $2 and r.model_id = $3 and r.text_hash = any($1)) as known'
-    using p_hashes, ops.current_tenant(), p_model;
+        'select k.text_hash, k.embedding from (select h.text_hash, coalesce(' || lookups || ', '
+        '(select r.embedding from embedding.retired_vector as r '
+        'where r.tenant_id = $2 and r.model_id = $3 and r.text_hash = h.text_hash)) as embedding '
+        'from unnest($1) as h (text_hash)) as k where k.embedding is not null'
+    using p_hashes, tenant, p_model;
 end
 $$;
 
-comment on function embedding.known_vectors (text, bytea[]) is 'Vectors that the tenant has for these texts already, of whatever entity, or of one that has left';
+comment on function embedding.known_vectors(text, bytea[]) is 'Vectors that the tenant has for these texts already, of whatever entity, or of one that has left';
+
+-- Few jobs are held or have outlived a worker; all of them are looked for at every claim, heartbeat and release.
+create index job_held on embedding.job (tenant_id, worker) where worker is not null;
+create index job_crashed on embedding.job (tenant_id, model_id, entity, available_at)
+where crashes >= 1 and dead_at is null;
+-- Every job is written twice and deleted: by default, vacuum would wait for a fifth of the largest backlog.
+alter table embedding.job set (
+    autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0
+);
 
 create function embedding.claim(p_model text, p_entity text, p_worker text, p_limit integer, p_lease interval)
 returns table (entity_key text, generation bigint, content text, text_hash bytea, settled text)
-language plpgsql as $$
+-- Sorting 200,000 open jobs for the first 512 takes 100 ms, the index 2: statistics of a queue are always old.
+language plpgsql set enable_sort = off as $$
 declare
     tenant constant text := ops.current_tenant();
+    -- clock_timestamp() itself is volatile, so no index could be searched by it
+    moment constant timestamptz := clock_timestamp();
     claimed_keys text[];
     generations bigint[];
 begin
     if p_entity <> all (embedding.entities()) then
         raise exception 'unknown entity %, known are %', p_entity, embedding.entities();
     end if;
-    if not exists (select from embedding.model as m where m.tenant_id = tenant and m.model_id = p_model) then
+    perform from embedding.model as m where m.tenant_id = tenant and m.model_id = p_model for key share;
+    if not found then
         raise exception 'no model % is registered for tenant %', p_model, tenant;
     end if;
     -- A lease that ran out means that its worker died with the job. Twice may be chance; after that the job is tried
     -- alone, so that it cannot take others along, and at the fifth time it is given up.
     update embedding.job as j
-    set dead_at = now(), worker = null, error = 'five workers died while they embedded this text'
-    where j.tenant_id = tenant and j.model_id = p_model and j.entity = p_entity and j.dead_at is null
-        and j.available_at <= clock_timestamp() and j.worker is not null and j.crashes >= 4;
+    set dead_at = moment, worker = null, crashes = 5, error = 'five workers died while they embedded this text'
+    where j.tenant_id = tenant and j.model_id = p_model and j.entity = p_entity
+        and j.entity_key = any(array(
+            select d.entity_key from embedding.job as d
+            where d.tenant_id = tenant and d.model_id = p_model and d.entity = p_entity and d.dead_at is null
+                and d.available_at <= moment and d.crashes >= 1 and d.crashes + (d.worker is not null)::integer >= 5
+            for update skip locked
+        ));
     with healthy as (
         select j.entity_key from embedding.job as j
         where j.tenant_id = tenant and j.model_id = p_model and j.entity = p_entity and j.dead_at is null
-            and j.available_at <= clock_timestamp() and j.crashes < 2
+            and j.available_at <= moment and j.crashes + (j.worker is not null)::integer < 2
         order by j.available_at limit p_limit for update skip locked
     ), suspect as (
         select j.entity_key from embedding.job as j
         where j.tenant_id = tenant and j.model_id = p_model and j.entity = p_entity and j.dead_at is null
-            and j.available_at <= clock_timestamp() and j.crashes >= 2 and not exists (select from healthy)
+            and j.available_at <= moment and j.crashes >= 1 and j.crashes + (j.worker is not null)::integer >= 2
+            and not exists (select from healthy)
         order by j.available_at limit 1 for update skip locked
     ), picked as (
         select h.entity_key from healthy as h union all select s.entity_key from suspect as s
     ), taken as (
         update embedding.job as j
         set generation = j.generation + 1, worker = p_worker, available_at = clock_timestamp() + p_lease,
-            attempts = j.attempts + 1, crashes = j.crashes + (j.worker is not null)::integer
+            crashes = j.crashes + (j.worker is not null)::integer
         where j.tenant_id = tenant and j.model_id = p_model and j.entity = p_entity
             and j.entity_key = any(array(select p.entity_key from picked as p))
         returning j.entity_key, j.generation
@@ -297,4 +357,4 @@ begin
 end
 $$;
 
-comment on function embedding.claim (text, text, text, integer, interval) is 'Takes up to so many open jobs of an entity for a worker. Jobs that need no provider are settled at once: the text is gone (withdrawn), its vector is there (current), or the tenant has a vector of an equal text (copied); the others come with their text';
+comment on function embedding.claim(text, text, text, integer, interval) is 'Takes up to so many open jobs of an entity for a worker. Jobs that need no provider are settled at once: the text is gone (withdrawn), its vector is there (current), or the tenant has a vector of an equal text (copied); the others come with their text';

@@ -101,14 +101,14 @@ from (
         x.tenant_id,
         x.txn_id as entity_key,
         embedding.squeezed(
-            x.txn_type || ': ' || embedding.product_text(p.title, p.brand, p.category, p.keywords, p.description)
+            x.txn_type || ': ' || embedding.product_text(p.title, p.brand, p.category, null, null)
         ) as content
     from cdp.transactional_context as x
     inner join cdp.product_item as p on x.tenant_id = p.tenant_id and x.product_key = p.product_key
     where x.deleted_at is null
 ) as t
 where t.content is not null;
-comment on view embedding.transaction_text is 'One row per transaction whose product is known: what was done with which product. Ids, amounts and times are left out, so that purchases of one product share one vector';
+comment on view embedding.transaction_text is 'One row per transaction whose product is known: what was done with which product (title, brand, category). Ids, amounts and times are left out, so that purchases of one product share one vector';
 
 create view embedding.review_text with (security_invoker = true) as
 select

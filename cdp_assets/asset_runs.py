@@ -1,0 +1,49 @@
+"""What the assets of every stage share: one registry entry per run, and how a table is shown on its page.
+
+Belongs here: Dagster's context and metadata on one side, `warehouse.registry` on the other. Does not belong here: what
+an asset does (its stage).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+import dagster as dg
+
+from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.registry import Summary, Trigger, record_run
+
+
+def recorded(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, dataset: str, as_of: datetime | None = None
+) -> AbstractContextManager[Summary]:
+    """An entry of `ops.etl_runs` around the run of one asset for one tenant; `dataset` is `schema.table`."""
+    return record_run(
+        warehouse,
+        context.partition_key,
+        dataset,
+        trigger=_trigger(context.run.tags),
+        orchestrator_run_id=context.run.run_id,
+        attempt=context.retry_number + 1,
+        as_of=as_of,
+    )
+
+
+def _trigger(tags: Mapping[str, str]) -> Trigger:
+    if "dagster/backfill" in tags:
+        return "backfill"
+    if "dagster/schedule_name" in tags:
+        return "schedule"
+    return "sensor" if "dagster/sensor_name" in tags else "manual"
+
+
+def column_schema(columns: Iterable[tuple[str, str, bool, str | None]]) -> dg.TableSchema:
+    """Columns as Dagster shows them, from (name, PostgreSQL type, whether it may be null, what it means)."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(name, type_, description, dg.TableColumnConstraints(nullable=nullable))
+            for name, type_, nullable, description in columns
+        ]
+    )
