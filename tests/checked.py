@@ -102,7 +102,7 @@ class Checked:
         with psycopg.connect(self.owner_dsn) as conn:
             for statement in statements:
                 conn.execute(cast(Any, statement))
-            measured = measure(cast(Warehouse, _Tampered(conn)), "acme", self.source)
+            measured = measure(cast(Warehouse, Tampered(conn)), "acme", self.source)
             conn.rollback()
         return {name: found for name, found in measured.items() if not found.passed}
 
@@ -116,7 +116,7 @@ class Checked:
 
 
 @dataclass
-class _Tampered:
+class Tampered:
     """Stands for the warehouse inside one transaction of a superuser: same role, same tenant, nothing committed."""
 
     connection: psycopg.Connection[Any]

@@ -63,13 +63,14 @@ def tenant_tables(conn: Conn, *, partitions: bool = True) -> list[str]:
 
 
 def required(conn: Conn, relation: str) -> dict[str, Any]:
-    """A value for each column of the table that is not null and has no default; checks are respected."""
+    """A value for each column that must be given, or belongs to the primary key; checks are respected."""
     found = conn.execute(
         "select a.attname, t.typname, (select pg_get_constraintdef(k.oid) from pg_constraint as k "
         "where k.conrelid = a.attrelid and k.contype = 'c' and a.attnum = any(k.conkey) limit 1) "
         "from pg_attribute as a join pg_type as t on t.oid = a.atttypid "
         "where a.attrelid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped and a.attnotnull "
-        "and not a.atthasdef and a.attidentity = ''",
+        "and a.attidentity = '' and (not a.atthasdef or exists (select from pg_index as i "
+        "where i.indrelid = a.attrelid and i.indisprimary and a.attnum = any(i.indkey)))",
         (relation,),
     ).fetchall()
     assert found, f"{relation} is no table"

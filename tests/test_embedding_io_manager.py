@@ -117,7 +117,9 @@ def test_an_asset_may_name_a_model_that_does_not_serve_yet(bench: Bench) -> None
         models.add(conn, "acme", shadow)
     bench.run(frame(), model_id=shadow.model_id)
     with bench.warehouse.tenant("acme") as conn:
-        found = conn.execute("select model_id, count(*) from embedding.product_embedding group by 1").fetchall()
+        found = conn.execute(
+            "select model_id, count(*) from embedding.product_embedding group by 1"
+        ).fetchall()
     assert found == [(shadow.model_id, 20)]
     assert bench.seen[0].is_empty()  # downstream reads the model that serves
 

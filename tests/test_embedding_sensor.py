@@ -63,7 +63,9 @@ def test_a_tenant_with_ready_jobs_gets_a_run_that_does_not_compare_every_text(
     assert request.tags["cdp/tenant"] == "lotus"
 
 
-def test_the_run_configuration_is_one_that_the_job_takes(two: Warehouse, instance: dg.DagsterInstance) -> None:
+def test_the_run_configuration_is_one_that_the_job_takes(
+    two: Warehouse, instance: dg.DagsterInstance
+) -> None:
     change(two, "acme")
     (request,) = tick(two, instance).run_requests or ()
     job = build_definitions().resolve_job_def("embedding_refresh")

@@ -24,7 +24,7 @@ from cdp_assets.embedding.providers.placeholder import PlaceholderProvider
 from cdp_assets.embedding.store import VectorStore
 from cdp_assets.embedding.worker import Worker
 from cdp_assets.warehouse.connection import SET_TENANT, Connection, Warehouse
-from tests.checked import TENANTS, _Tampered, landed_world
+from tests.checked import TENANTS, Tampered, landed_world
 from tests.conftest import Server
 from tests.rows import insert
 
@@ -69,7 +69,7 @@ class Vectored:
             conn.execute(SET_TENANT, ("acme",))
             for statement in statements:
                 conn.execute(cast(Any, statement))
-            yield cast(Warehouse, _Tampered(conn))
+            yield cast(Warehouse, Tampered(conn))
             conn.rollback()
 
     def failed_after(self, *statements: str) -> dict[str, Measure]:

@@ -11,8 +11,10 @@ import sys
 import click
 
 from cdp_assets.cli.demo import demo
+from cdp_assets.cli.embedding import embedding
 from cdp_assets.cli.pipeline import pipeline
 from cdp_assets.cli.quarantine import quarantine
+from cdp_assets.cli.search import lookalike, search
 from cdp_assets.cli.server import dev, down, env, migrate, up
 from cdp_assets.cli.status import status
 from cdp_assets.cli.tenants import tenants
@@ -29,6 +31,7 @@ def cdp() -> None:
       cdp pipeline              build everything on an embedded PostgreSQL with generated demo data
       cdp dev                   the Dagster UI on the same data
       cdp status                how far each tenant's collections have come
+      cdp search "giày chạy bộ màu đỏ" --tenant acme --entity product
     \b
     Your own data:
       cdp tenants add acme --dump FOLDER
@@ -39,13 +42,19 @@ def cdp() -> None:
     """
 
 
-for command in (pipeline, dev, up, down, env, migrate, status, tenants, quarantine, demo):
+for command in (
+    pipeline, dev, up, down, env, migrate, status, tenants, quarantine, embedding, search, lookalike, demo,
+):  # fmt: skip
     cdp.add_command(command)
 
 
 def main() -> None:
     """Entry point: one readable block for what a person can mend, a traceback for what is a defect."""
     from cdp_assets.demo import WorldError
+    from cdp_assets.embedding.models import ModelError
+    from cdp_assets.embedding.providers.model import ProviderError
+    from cdp_assets.embedding.search import SearchError
+    from cdp_assets.embedding.vectors import VectorError
     from cdp_assets.sources.model import SourceError
     from cdp_assets.warehouse.connection import WarehouseError
     from cdp_assets.warehouse.ledger import Busy
@@ -53,6 +62,8 @@ def main() -> None:
 
     try:
         cdp(standalone_mode=True)
-    except (WarehouseError, TenantError, SourceError, WorldError, Busy) as error:
+    except (
+        WarehouseError, TenantError, SourceError, WorldError, Busy, ProviderError, ModelError, VectorError, SearchError,
+    ) as error:  # fmt: skip
         fail(str(error))
         sys.exit(1)

@@ -189,14 +189,17 @@ def enqueue(conn: Connection, entity: str, *, model_id: str | None = None) -> in
     return int(row[0])
 
 
-def dead_letters(conn: Connection, tenant_id: str, *, limit: int = 100) -> list[DeadLetter]:
-    """Jobs that were given up, the latest first."""
+def dead_letters(
+    conn: Connection, tenant_id: str, *, entity: str | None = None, key: str | None = None, limit: int = 100
+) -> list[DeadLetter]:
+    """Jobs that were given up, the latest first: of the tenant, of one entity, or one key."""
     with conn.cursor(row_factory=class_row(DeadLetter)) as cur:
         return cur.execute(
             "select model_id, entity, entity_key, attempts, coalesce(error, '') as error, dead_at "
-            "from embedding.job where tenant_id = %s and dead_at is not null order by dead_at desc, entity_key "
-            "limit %s",
-            (tenant_id, limit),
+            "from embedding.job where tenant_id = %(tenant)s and dead_at is not null "
+            "and entity = coalesce(%(entity)s, entity) and entity_key = coalesce(%(key)s, entity_key) "
+            "order by dead_at desc, entity_key limit %(limit)s",
+            {"tenant": tenant_id, "entity": entity, "key": key, "limit": limit},
         ).fetchall()
 
 

@@ -137,14 +137,18 @@ class Service:
             if self._turn(tenant_id):
                 lane.append(tenant_id)
             if monotonic() - looked > LOOK_S:
-                lane.extend(each for each in self._tenants() if each not in lane)
+                known = self._tenants()  # without those that were suspended meanwhile
+                lane = deque(
+                    [each for each in lane if each in known] + [each for each in known if each not in lane]
+                )
                 looked = monotonic()
 
     def _tenants(self) -> list[str]:
         return list(self.tenants) or [t.tenant_id for t in list_tenants(self.warehouse, active_only=True)]
 
     def _wait(self, notified: Callable[[float], bool]) -> None:
-        until = min([monotonic() + POLL_S, *(pause.until for pause in self._paused.values())])
+        now = monotonic()
+        until = min([now + POLL_S, *(each.until for each in self._paused.values() if each.until > now)])
         # in slices, since a signal does not end the wait for a NOTIFY
         while not self.stop.is_set() and (left := until - monotonic()) > 0:
             if notified(min(left, 0.5)):
@@ -193,8 +197,8 @@ class Service:
                 "cross join unnest(embedding.entities()) as e (entity) "
                 "where m.tenant_id = %(tenant)s and m.model_id = coalesce(%(model)s, m.model_id) "
                 "and exists (select from embedding.job as j where j.tenant_id = m.tenant_id "
-                # now(), since an index takes no volatile function
-                "and j.model_id = m.model_id and j.entity = e.entity and j.dead_at is null and j.available_at <= now())",
+                "and j.model_id = m.model_id and j.entity = e.entity and j.dead_at is null "
+                "and j.available_at <= now())",  # not clock_timestamp(): an index takes no volatile function
                 {"tenant": tenant_id, "model": self.model_id},
             ).fetchall()
             if not places:

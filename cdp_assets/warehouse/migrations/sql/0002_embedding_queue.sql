@@ -315,6 +315,7 @@ begin
     if claimed_keys is null then
         return;
     end if;
+    -- `any($1)` beside each join: else the planner, who knows a queue only as it was, reads all of it for 512 jobs
     return query execute format($statement$
         with claimed as (
             select * from unnest($1, $2) as c (entity_key, generation)
@@ -325,7 +326,8 @@ begin
                 case when t.content is null then 'withdrawn' when v.text_hash = t.text_hash then 'current' end as state
             from claimed as c
             left join now_text as t on t.entity_key = c.entity_key
-            left join embedding.%1$I as v on v.tenant_id = $4 and v.model_id = $5 and v.entity_key = c.entity_key
+            left join embedding.%1$I as v
+                on v.tenant_id = $4 and v.model_id = $5 and v.entity_key = any($1) and v.entity_key = c.entity_key
         ), known as materialized (
             select * from embedding.known_vectors($5, array(
                 select distinct c.text_hash from compared as c where c.state is null
@@ -341,15 +343,16 @@ begin
             set text_hash = excluded.text_hash, embedding = excluded.embedding, embedded_at = now()
         ), withdrawn as (
             delete from embedding.%1$I as v using outcome as o
-            where v.tenant_id = $4 and v.model_id = $5 and v.entity_key = o.entity_key and o.settled = 'withdrawn'
+            where v.tenant_id = $4 and v.model_id = $5 and v.entity_key = any($1) and v.entity_key = o.entity_key
+                and o.settled = 'withdrawn'
         ), closed as (
             delete from embedding.job as j using outcome as o
-            where j.tenant_id = $4 and j.model_id = $5 and j.entity = $3 and j.entity_key = o.entity_key
-                and o.settled is not null
+            where j.tenant_id = $4 and j.model_id = $5 and j.entity = $3 and j.entity_key = any($1)
+                and j.entity_key = o.entity_key and o.settled is not null
         ), renamed as (
             update embedding.job as j set text_hash = o.text_hash from outcome as o
-            where j.tenant_id = $4 and j.model_id = $5 and j.entity = $3 and j.entity_key = o.entity_key
-                and o.settled is null and j.text_hash <> o.text_hash
+            where j.tenant_id = $4 and j.model_id = $5 and j.entity = $3 and j.entity_key = any($1)
+                and j.entity_key = o.entity_key and o.settled is null and j.text_hash <> o.text_hash
         )
         select o.entity_key, o.generation, o.content, o.text_hash, o.settled from outcome as o
     $statement$, embedding.leaf(p_entity, tenant, p_model))

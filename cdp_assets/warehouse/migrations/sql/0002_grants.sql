@@ -1,12 +1,18 @@
--- Least privilege for what this release adds. Readers may search; the queue and the sketches are the pipeline's alone.
+-- Least privilege for what this release adds. Readers may search and read texts; the queue, retired vectors and probes
+-- are the pipeline's alone. Partitions get the grants of their parent when they are made.
 grant usage on schema activation, embedding to cdp_pipeline, cdp_transform, cdp_reader;
-grant select, insert, update, delete on all tables in schema activation, embedding to cdp_pipeline;
-grant select on all tables in schema activation to cdp_transform, cdp_reader;
-grant select on
+grant select, insert, update, delete on activation.marketing_event,
 embedding.profile_embedding, embedding.transaction_embedding, embedding.product_embedding,
 embedding.review_embedding, embedding.marketing_event_embedding,
+embedding.model, embedding.active_model, embedding.job, embedding.retired_vector, embedding.probe
+to cdp_pipeline;
+grant select on
 embedding.profile_text, embedding.transaction_text, embedding.product_text, embedding.review_text,
-embedding.marketing_event_text, embedding.model, embedding.active_model
+embedding.marketing_event_text
+to cdp_pipeline, cdp_transform, cdp_reader;
+grant select on activation.marketing_event,
+embedding.profile_embedding, embedding.transaction_embedding, embedding.product_embedding,
+embedding.review_embedding, embedding.marketing_event_embedding, embedding.model, embedding.active_model
 to cdp_transform, cdp_reader;
 
 revoke execute on all functions in schema embedding from public;
