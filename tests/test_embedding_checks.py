@@ -84,7 +84,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...], dict[str, tuple[int, Severity]], s
     "a provider that answers with a constant": (
         "review",
         ("update {leaf} set embedding = (select embedding from {leaf} limit 1)",),
-        {"review.duplicate_vectors": (38, ERROR), "review.self_retrieval": (28, ERROR)},
+        {"review.duplicate_vectors": (38, ERROR), "review.self_retrieval": (30, ERROR)},
         "38",
     ),
     "a vector that is lost": (
@@ -128,13 +128,6 @@ FAULTS: dict[str, tuple[str, tuple[str, ...], dict[str, tuple[int, Severity]], s
         (WITHOUT_TRIGGERS, f"update cdp.feedback set deleted_at = now() where feedback_id = {A_REVIEW}"),
         {"review.staleness": (1, ERROR)},
         "a text that is gone",
-    ),
-    "two vectors in each other's place": (
-        "review",
-        (f"update {{leaf}} as v set embedding = o.embedding from {{leaf}} as o where v.{first(2)} and o.{first(2)} "
-         "and v.text_hash <> o.text_hash",),
-        {},
-        "",
     ),
     "a search that finds something else": (
         "review",

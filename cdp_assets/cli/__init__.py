@@ -24,7 +24,7 @@ from cdp_assets.cli.terminal import fail
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="cdp_assets")
 def cdp() -> None:
-    r"""Keep a customer-360 warehouse (PostgreSQL + pgvector) in step with LEO CDP, tenant by tenant.
+    """Keep a customer-360 warehouse (PostgreSQL + pgvector) in step with LEO CDP, tenant by tenant.
 
     \b
     First steps:
@@ -39,7 +39,7 @@ def cdp() -> None:
           --password-secret ACME_ARANGO_PASSWORD
 
     Settings come from CDP_* variables, from files in CDP_SECRETS_DIR, or from .env; the README lists them.
-    """
+    """  # noqa: D301 - click wants the character \b itself
 
 
 for command in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ MODEL = click.argument("model_id", metavar="MODEL")
 
 @click.group()
 def models() -> None:
-    r"""Register, fill, compare, activate, take back and drop the models of a tenant.
+    """Register, fill, compare, activate, take back and drop the models of a tenant.
 
     \b
     A new model takes over without a gap:
@@ -39,7 +40,7 @@ def models() -> None:
       cdp embedding models compare OLD NEW --tenant acme
       cdp embedding models activate NEW --tenant acme     from the next search on
       cdp embedding models rollback --tenant acme         at once, if people like it less
-    """
+    """  # noqa: D301 - click wants the character \b itself
 
 
 @models.command("list")
@@ -191,8 +192,7 @@ def compare(tenant_id: str, first: str, second: str) -> None:
     )  # fmt: skip
 
 
-def _both(first: Side, second: Side, show: object) -> str:
-    assert callable(show)
+def _both(first: Side, second: Side, show: Callable[[Side], str]) -> str:
     return f"{show(first)} | {show(second)}"
 
 

@@ -30,14 +30,14 @@ K = click.IntRange(1, 10_000)
 )
 @click.option("--k", type=K, default=10, show_default=True, help="How many to find.")
 def search(text: str, tenant_id: str, entity: str, k: int) -> None:
-    r"""Find the rows whose texts are nearest in meaning to TEXT, in any language that the model knows.
+    """Find the rows whose texts are nearest in meaning to TEXT, in any language that the model knows.
 
     \b
     cdp search "giày chạy bộ màu đỏ" --tenant acme --entity product
     cdp search "delivery took too long" --tenant acme --entity review --k 5
 
     The score is the cosine: 1 is the same meaning. The model that serves the tenant embeds TEXT as well.
-    """
+    """  # noqa: D301 - click wants the character \b itself
     settings = get_settings()
     with open_warehouse() as warehouse:
         registry.get_tenant(warehouse, tenant_id)

@@ -41,12 +41,12 @@ def down() -> None:
 
 @click.command()
 def env() -> None:
-    r"""Print the environment for Dagster's own commands.
+    """Print the environment for Dagster's own commands.
 
     \b
     eval "$(cdp env)"
     dagster asset materialize -m cdp_assets --select 'group:landing' --partition acme
-    """
+    """  # noqa: D301 - click wants the character \b itself
     for name, value in dagster_environment(get_settings()).items():
         click.echo(f"export {name}={shlex.quote(value)}")
 

@@ -41,10 +41,8 @@ begin
         if to_regclass(format('embedding.%I', leaf)) is null then
             execute format('create table embedding.%I (like embedding.%I including all)', leaf, branch);
             execute format('alter table embedding.%I add check (vector_dims(embedding) = %s)', leaf, dims);
-            -- Up to 2,000 dimensions a vector fits a page (8,160 bytes): inline, an exact scan reads no TOAST.
-            if dims <= 2000 then
-                execute format('alter table embedding.%I alter embedding set storage plain', leaf);
-            end if;
+            -- A vector that fits a page (up to about 2,000 dimensions) stays inline: an exact scan reads no TOAST.
+            execute format('alter table embedding.%I set (toast_tuple_target = 8160)', leaf);
             call ops.isolate(format('embedding.%I', leaf)::regclass);
             call embedding.grant_partition(leaf);
             execute format(

@@ -69,13 +69,14 @@ declare
     target text;
 begin
     foreach target in array embedding.entities() loop
+        -- The key first: in a partition tenant and model are equal in all rows, and comparing them comes to a fifth of
+        -- the server's work of a fill.
         execute format(
             'create table embedding.%I (tenant_id text not null, model_id text not null, entity_key text not null '
             'collate "C", text_hash bytea not null, embedding public.vector not null, embedded_at timestamptz not '
-            'null default now(), primary key (tenant_id, model_id, entity_key)) partition by list (tenant_id)',
+            'null default now(), primary key (entity_key, tenant_id, model_id)) partition by list (tenant_id)',
             target || '_embedding');
-        execute format(
-            'create index on embedding.%I (tenant_id, model_id, text_hash)', target || '_embedding');
+        execute format('create index on embedding.%I (text_hash)', target || '_embedding');
         execute format(
             'comment on table embedding.%I is %L', target || '_embedding',
             format('One row per %s and model: the vector of its text, of unit length. Partitioned by tenant, then by '
