@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cdp_assets.checks.measures import SAMPLE_ROWS, Severity
+from cdp_assets.checks.measures import Severity
 from cdp_assets.checks.vector_catalog import VECTOR_CHECKS
 from cdp_assets.embedding.entities import ENTITIES
 from cdp_assets.warehouse.connection import Warehouse
@@ -134,7 +134,8 @@ FAULTS: dict[str, tuple[str, tuple[str, ...], dict[str, tuple[int, Severity]], s
         ("create or replace function embedding.search(p_entity text, p_query public.vector, p_k integer default 10, "
          "p_model text default null) returns table (entity_key text, score double precision, model_id text) "
          "language sql as $$ select n.entity_key, n.score, n.model_id from embedding.nearest(p_entity, p_query, "
-         "p_k + 5, p_model, '{{}}') as n where p_entity <> 'review' or n.score < 0.99 order by n.score desc limit p_k $$",),
+         "p_k + 5, p_model, '{{}}') as n "
+         "where p_entity <> 'review' or n.score < 0.99 order by n.score desc limit p_k $$",),
         {"review.self_retrieval": (38, ERROR)},
         "",
     ),

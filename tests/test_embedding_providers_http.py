@@ -6,8 +6,10 @@ Belongs here: what is sent and what a good answer becomes. Does not belong here:
 
 from __future__ import annotations
 
+import sys
 import traceback
 from contextlib import closing
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ import pytest
 from cdp_assets.embedding.providers.factory import open_provider, spec_of
 from cdp_assets.embedding.providers.model import (
     Provider,
+    ProviderError,
     ProviderMisconfigured,
     TextRefused,
 )
@@ -159,3 +162,61 @@ def test_half_a_surrogate_pair_is_a_refused_text(
     with pytest.raises(TextRefused):
         service_provider.embed(["good", "bad \ud83d"])
     assert service.requests == []
+
+
+# --- Google's default credentials
+
+
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Stands for google-auth: credentials that are valid once refreshed."""
+    auth, exceptions = ModuleType("google.auth"), ModuleType("google.auth.exceptions")
+    requests = ModuleType("google.auth.transport.requests")
+    exceptions.GoogleAuthError = type("GoogleAuthError", (Exception,), {})  # type: ignore[attr-defined]
+    for name in ("DefaultCredentialsError", "TransportError"):
+        setattr(exceptions, name, type(name, (exceptions.GoogleAuthError,), {}))  # type: ignore[attr-defined]
+    requests.Request = object  # type: ignore[attr-defined]
+    state = SimpleNamespace(valid=False, token=None, refreshed=0, fault=None)
+
+    def refresh(_: Any) -> None:
+        if state.fault:
+            raise getattr(exceptions, state.fault)("no")
+        state.refreshed += 1
+        state.valid, state.token = True, f"token-{state.refreshed}"
+
+    state.refresh = refresh
+    auth.default = lambda scopes: (state, "project")  # type: ignore[attr-defined]
+    for module in (auth, exceptions, requests):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return state
+
+
+def test_vertex_takes_googles_credentials_and_renews_them(
+    service: EmbeddingServer, google: SimpleNamespace
+) -> None:
+    with closing(open_provider(service_settings(service, "vertex", embed_api_key=None))) as provider:
+        provider.embed(["a"])
+        provider.embed(["b"])
+        google.valid = False
+        provider.embed(["c"])
+    sent = [request.headers["authorization"] for request in service.requests]
+    assert sent == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [("TransportError", "ProviderUnavailable"), ("GoogleAuthError", "ProviderMisconfigured")],
+)
+def test_credentials_that_cannot_be_renewed_say_who_must_act(
+    service: EmbeddingServer, google: SimpleNamespace, fault: str, error: str
+) -> None:
+    google.fault = fault
+    provider = open_provider(service_settings(service, "vertex", embed_api_key=None))
+    with closing(provider), pytest.raises(ProviderError) as raised:
+        provider.embed(["a"])
+    assert type(raised.value).__name__ == error
+
+
+def test_vertex_without_token_and_without_google_auth_says_what_to_install(service: EmbeddingServer) -> None:
+    with pytest.raises(ProviderMisconfigured, match="CDP_EMBED_API_KEY"):
+        open_provider(service_settings(service, "vertex", embed_api_key=None))

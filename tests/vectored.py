@@ -84,7 +84,9 @@ class Vectored:
 
 
 def leaf_of(conn: Connection, entity: str, tenant_id: str) -> str:
-    row = conn.execute("select 'embedding.' || embedding.leaf(%s, %s, %s)", (entity, tenant_id, MODEL)).fetchone()
+    row = conn.execute(
+        "select 'embedding.' || embedding.leaf(%s, %s, %s)", (entity, tenant_id, MODEL)
+    ).fetchone()
     assert row is not None
     return str(row[0])
 

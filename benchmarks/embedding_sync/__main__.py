@@ -37,6 +37,7 @@ from benchmarks.embedding_sync.compare import (
 from cdp_assets.warehouse.server import EmbeddedServer
 
 WAYS = {
+    "product": "benchmarks.embedding_sync.product:ProductWay",
     "seed": "benchmarks.embedding_sync.seed:SeedWay",
     "cocoindex": "benchmarks.embedding_sync.cocoindex_peer:CocoindexWay",
     "dlt": "benchmarks.embedding_sync.dlt_peer:DltWay",

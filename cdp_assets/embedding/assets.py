@@ -90,7 +90,7 @@ class RecordedFill:
         tallies = fill.tallies.values()
         texts = sum(tally.texts for tally in tallies)
         provider_s = sum(tally.provider_s for tally in tallies)
-        counts = {
+        counts: dict[str, Any] = {
             "model": model.model_id,
             "note": fill.note or "-",
             "jobs_claimed": sum(tally.claimed for tally in tallies),

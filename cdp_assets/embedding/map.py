@@ -93,7 +93,7 @@ def _picture(places: np.ndarray, shares: tuple[float, float], segments: Sequence
         axes.scatter(
             dots[:, 0],
             dots[:, 1],
-            s=10,
+            s=min(30, max(6, 6_000 / len(segments))),
             linewidths=0,
             alpha=0.75,
             color=colours.get(name, OTHER_COLOUR),

@@ -9,11 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +76,8 @@ def ready_graph(weights: Path, spec: ModelSpec, cache: Path) -> tuple[Path, Mani
     _log.info("exporting the model %s, once on this machine", spec.name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(folder.parent)
-    made = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
+    made = folder.parent / f"making-{os.getpid()}-{time.time_ns()}"
+    made.mkdir()
     try:
         manifest = _export(weights, spec, made)
         _put(made, folder)
@@ -100,8 +100,9 @@ def _put(made: Path, folder: Path) -> None:
 def _remove_abandoned(parent: Path) -> None:
     """Clears up after exports that were killed."""
     for left in parent.glob("making-*"):
-        if time.time() - left.stat().st_mtime > ABANDONED_AFTER_S:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process has just put it into place
+            if time.time() - left.stat().st_mtime > ABANDONED_AFTER_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _export(weights: Path, spec: ModelSpec, made: Path) -> Manifest:

@@ -145,7 +145,7 @@ def _refuse_pickles(folder: Path, modules: list[dict[str, Any]], who: str) -> No
                 f"{who}: weights come as pickle files, which can run code when read: convert them to safetensors "
                 "(`model.save_pretrained`) or choose a model or revision that has them"
             )
-    if not any(place.glob("*.safetensors") for place in places):
+    if not any(file for place in places for file in place.glob("*.safetensors")):
         raise ProviderMisconfigured(f"{who}: no safetensors file with weights in its folder")
 
 

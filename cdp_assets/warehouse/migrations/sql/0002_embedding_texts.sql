@@ -15,7 +15,7 @@ language sql immutable parallel safe
 return (
     select
         -- Most texts hold nothing to remove, and one look at them costs a tenth of six.
-        case when plain.content ~* '[0-9]([^[:alnum:]]*[0-9]){5}|@|[[(]at[])]|[a-z0-9_]{16}|www\.|[a-z]/|<[a-z/]' then
+        case when plain.content ~* '[0-9]([^[:alnum:]]*[0-9]){5}|@|[[(]at[])]|[a-z0-9_]{16}|www\.|\.[a-z]{2,}/|<[a-z/]' then
             regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
                 plain.content,
                 '</?[a-z][^<>]*>', ' ', 'gi'),
@@ -72,14 +72,14 @@ comment on function embedding.product_text(text, text, text, text[], text) is 'W
 
 create view embedding.profile_text with (security_invoker = true) as
 select
-    t.tenant_id,
-    t.entity_key,
-    t.content,
-    embedding.text_hash(1, t.content) as text_hash
-from (
+    p.tenant_id,
+    p.cdp_profile_id as entity_key,
+    said.content,
+    embedding.text_hash(1, said.content) as text_hash
+from cdp.customer_profile as p
+-- `offset 0` here and below: the text is made once, not again for its hash and for the question whether there is one
+cross join lateral (
     select
-        p.tenant_id,
-        p.cdp_profile_id as entity_key,
         embedding.squeezed(concat_ws(
             '. ', embedding.listed('jobs', p.job_titles), embedding.listed('labels', p.data_labels),
             embedding.listed('interests', p.content_keywords), embedding.listed('products', p.product_keywords),
@@ -91,84 +91,72 @@ from (
             'country: ' || case when p.country !~ '[0-9]' then embedding.cleaned(p.country) end,
             'language: ' || embedding.cleaned(p.language)
         )) as content
-    from cdp.customer_profile as p
-    where p.deleted_at is null and p.status = 'active' and p.root_profile_id = p.cdp_profile_id
-) as t
-where t.content is not null;
+    offset 0
+) as said
+where p.deleted_at is null and p.status = 'active' and p.root_profile_id = p.cdp_profile_id and said.content is not null;
 comment on view embedding.profile_text is 'One row per active profile that is not merged into another: interests and attributes. Segments are left out: they move every hour, and a lookalike of a segment would find the segment';
 
 create view embedding.product_text with (security_invoker = true) as
 select
-    t.tenant_id,
-    t.entity_key,
-    t.content,
-    embedding.text_hash(1, t.content) as text_hash
-from (
-    select
-        p.tenant_id,
-        p.product_key as entity_key,
-        embedding.product_text(p.title, p.brand, p.category, p.keywords, p.description) as content
-    from cdp.product_item as p
-    where p.deleted_at is null and p.status <> 'deleted'
-) as t
-where t.content is not null;
+    p.tenant_id,
+    p.product_key as entity_key,
+    said.content,
+    embedding.text_hash(1, said.content) as text_hash
+from cdp.product_item as p
+cross join lateral (
+    select embedding.product_text(p.title, p.brand, p.category, p.keywords, p.description) as content
+    offset 0
+) as said
+where p.deleted_at is null and p.status <> 'deleted' and said.content is not null;
 comment on view embedding.product_text is 'One row per product that is not deleted: title, brand, category, keywords, description';
 
 create view embedding.transaction_text with (security_invoker = true) as
 select
-    t.tenant_id,
-    t.entity_key,
-    t.content,
-    embedding.text_hash(1, t.content) as text_hash
-from (
+    x.tenant_id,
+    x.txn_id as entity_key,
+    said.content,
+    embedding.text_hash(1, said.content) as text_hash
+from cdp.transactional_context as x
+inner join cdp.product_item as p on x.tenant_id = p.tenant_id and x.product_key = p.product_key
+cross join lateral (
     select
-        x.tenant_id,
-        x.txn_id as entity_key,
         embedding.squeezed(
-            embedding.cleaned(x.txn_type) || ': ' || embedding.product_text(p.title, p.brand, p.category, null, null)
+            concat_ws(': ', embedding.cleaned(x.txn_type), product.content)
         ) as content
-    from cdp.transactional_context as x
-    inner join cdp.product_item as p on x.tenant_id = p.tenant_id and x.product_key = p.product_key
-    where x.deleted_at is null
-) as t
-where t.content is not null;
-comment on view embedding.transaction_text is 'One row per transaction whose product is known: what was done with which product (title, brand, category). Ids, amounts and times are left out, so that purchases of one product share one vector';
+    from (select embedding.product_text(p.title, p.brand, p.category, p.keywords, p.description)) as product (content)
+    where product.content is not null
+    offset 0
+) as said
+where x.deleted_at is null and said.content is not null;
+comment on view embedding.transaction_text is 'One row per transaction whose product is known: what was done with which product. Ids, amounts and times are left out, so that purchases of one product share one vector';
 
 create view embedding.review_text with (security_invoker = true) as
 select
-    t.tenant_id,
-    t.entity_key,
-    t.content,
-    embedding.text_hash(1, t.content) as text_hash
-from (
-    select
-        f.tenant_id,
-        f.feedback_id as entity_key,
-        embedding.cleaned(f.comment) as content
-    from cdp.feedback as f
-    where f.deleted_at is null and f.status <> 'deleted'
-) as t
-where t.content is not null;
+    f.tenant_id,
+    f.feedback_id as entity_key,
+    said.content,
+    embedding.text_hash(1, said.content) as text_hash
+from cdp.feedback as f
+cross join lateral (select embedding.cleaned(f.comment) as content offset 0) as said
+where f.deleted_at is null and f.status <> 'deleted' and said.content is not null;
 comment on view embedding.review_text is 'One row per review with a comment: the comment, contact data and numbers removed';
 
 create view embedding.marketing_event_text with (security_invoker = true) as
 select
-    t.tenant_id,
-    t.entity_key,
-    t.content,
-    embedding.text_hash(1, t.content) as text_hash
-from (
+    e.tenant_id,
+    e.marketing_event_id as entity_key,
+    said.content,
+    embedding.text_hash(1, said.content) as text_hash
+from activation.marketing_event as e
+cross join lateral (
     select
-        e.tenant_id,
-        e.marketing_event_id as entity_key,
         embedding.squeezed(concat_ws(
             '. ', embedding.cleaned(e.name), 'type: ' || embedding.cleaned(e.event_type), 'channel: ' || e.channel,
             embedding.cleaned(e.description)
         )) as content
-    from activation.marketing_event as e
-    where e.deleted_at is null and e.status <> 'cancelled'
-) as t
-where t.content is not null;
+    offset 0
+) as said
+where e.deleted_at is null and e.status <> 'cancelled' and said.content is not null;
 comment on view embedding.marketing_event_text is 'One row per marketing event that is not cancelled: name, type, channel, description';
 
 create function embedding.entities() returns text[]
