@@ -105,7 +105,11 @@ class Probe:
         read: set[Outcome] = {sees if self.may(name, "read") else NOT_ALLOWED}
         yield f"select tenant_id from {name}", [], read
         # PostgreSQL copies a partitioned table under row level security without its partitions: nothing
-        yield f"copy {name} (tenant_id) to stdout", [], read | ({frozenset()} if table.relkind == "p" else set())
+        yield (
+            f"copy {name} (tenant_id) to stdout",
+            [],
+            read | ({frozenset()} if table.relkind == "p" else set()),
+        )
         # Without `where` and `returning`: those would bring in the policy for reading, and hide a gap in the others.
         yield f"delete from {name}", [], {len(sees) if may_write else NOT_ALLOWED}
         yield f"truncate {name}", [], {NOT_ALLOWED}

@@ -115,7 +115,7 @@ def test_no_texts_are_no_rows_and_half_a_pair_is_a_refused_text(bundled_provider
 
 def test_batches_hold_every_row_once_within_both_limits() -> None:
     lengths = np.array([5000, 512, 512, *[100] * 100, *[1] * 70, 0])
-    found = list(batches(lengths))
+    found = list(batches(lengths, 4096))
     assert np.concatenate([np.arange(len(lengths))[rows] for rows in found]).tolist() == list(
         range(len(lengths))
     )

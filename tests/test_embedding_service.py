@@ -304,6 +304,7 @@ def test_the_work_goes_on_when_the_warehouse_comes_back(
 
 
 @pytest.mark.fault
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_process_serves_until_it_is_told_to_stop(
     shop: Warehouse, pipeline_dsn: str, number: signal.Signals

@@ -270,7 +270,10 @@ MUTATIONS = [
         "create materialized view cdp.m as select * from cdp.segment; grant select on cdp.m to cdp_reader",
     ),
     ("routines run as their caller", "alter function cdp.refresh_consent(text) security definer"),
-    ("routines of the owner pin their search path", "alter procedure embedding.add_partitions reset search_path"),
+    (
+        "routines of the owner pin their search path",
+        "alter procedure embedding.add_partitions reset search_path",
+    ),
     (
         "routines of the owner pin their search path",
         "alter procedure embedding.add_partitions set search_path = embedding, pg_catalog",

@@ -81,6 +81,8 @@ class Contestant:
     def __init__(self, server: EmbeddedServer, folder: Path, name: str, place: str) -> None:
         database = f"sync_{name}"
         with psycopg.connect(server.dsn(), autocommit=True) as conn:
+            conn.execute("alter system set autovacuum = off")  # `run` vacuums before it measures
+            conn.execute("select pg_reload_conf()")
             conn.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
         folder.mkdir(parents=True)
         self.name = name

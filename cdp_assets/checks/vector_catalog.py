@@ -49,10 +49,11 @@ VECTOR_CHECKS: tuple[Check[VectorSubject], ...] = (
     ),
     Check(
         "duplicate_vectors",
-        "At most 1 % of the different texts have the vector of another text (an error above 5 %).",
+        "At most 1 % of the texts have the vector of another text that differs from them in more than case and accents "
+        "(an error above 5 %).",
         "Look at the texts in the sample (embedding.{entity}_text). If they say different things, the provider answers "
         "with a constant or drops texts: stop it, delete these rows, and materialize embedding.{table} for {tenant} "
-        "with one that works. If they differ in case, accents or after a long beginning only, nothing is wrong.",
+        "with one that works. If they are long and differ late, the model cuts them: choose one that reads more.",
         vectors.duplicate_vectors,
     ),
     Check(
@@ -73,7 +74,7 @@ VECTOR_CHECKS: tuple[Check[VectorSubject], ...] = (
     ),
     Check(
         "self_retrieval",
-        "At least 99 % of 100 sampled texts are found first by a search for their own vector.",
+        "At least 99 % of 300 sampled texts are found first by a search for their own vector.",
         "See the checks of dimension, length and equal vectors first. If they pass, drop the partition's index "
         "(embedding.leaf names the partition) and materialize embedding.{table} for {tenant}, which builds it anew.",
         vector_retrieval.self_retrieval,

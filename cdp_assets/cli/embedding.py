@@ -20,6 +20,8 @@ from cdp_assets.resources import Embedders, open_warehouse
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.connection import Warehouse
 
+_log = logging.getLogger(__name__)
+
 ENTITY = click.Choice(list(ENTITIES))
 
 
@@ -111,9 +113,6 @@ def worker(tenant_ids: tuple[str, ...], once: bool) -> None:
         else:
             service.run()
         _log.info("stopped; what was not finished is back in the queue")
-
-
-_log = logging.getLogger(__name__)
 
 
 def _log_to_terminal() -> None:

@@ -82,7 +82,7 @@ def _picture(places: np.ndarray, shares: tuple[float, float], segments: Sequence
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 4.8), dpi=100, facecolor="white", layout="constrained")
+    figure = Figure(figsize=(6.4, 4.4), dpi=100, facecolor="white", layout="constrained")
     axes = figure.add_subplot()
     named = np.array(segments, dtype=object)
     counts = Counter(segments)

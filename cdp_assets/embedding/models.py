@@ -98,9 +98,7 @@ def add(conn: Connection, tenant_id: str, spec: ModelSpec) -> str:
     """
     if any(model.model_id == spec.model_id for model in registered(conn, tenant_id)):
         return spec.model_id
-    # Waits for transactions that changed a text and saw no such model, and lets no other begin
-    # (`embedding.is_embedded`): what they change is either read here, or enqueued by them.
-    conn.execute("select pg_advisory_xact_lock(embedding.texts_lock(%s))", (tenant_id,))
+    _wait_for_texts(conn, tenant_id)
     added = conn.execute(
         "insert into embedding.model (tenant_id, model_id, provider, name, revision, dimension, passage_prefix, "
         "query_prefix) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (tenant_id, model_id) do nothing",
@@ -119,15 +117,24 @@ def ensure_active(warehouse: Warehouse, tenant_id: str, spec: ModelSpec) -> Mode
     with warehouse.tenant(tenant_id) as conn:
         found = active(conn, tenant_id)
         if found is None:
-            model_id = add(conn, tenant_id, spec)
-            # two first runs at once: the first one's model serves
+            _wait_for_texts(conn, tenant_id)  # and for another first run, whose model then serves
+            found = active(conn, tenant_id)
+        if found is None:
             conn.execute(
-                "insert into embedding.active_model (tenant_id, model_id) values (%s, %s) on conflict do nothing",
-                (tenant_id, model_id),
+                "insert into embedding.active_model (tenant_id, model_id) values (%s, %s)",
+                (tenant_id, add(conn, tenant_id, spec)),
             )
             found = active(conn, tenant_id)
     assert found is not None
     return found
+
+
+def _wait_for_texts(conn: Connection, tenant_id: str) -> None:
+    """Wait for transactions that changed a text and saw no new model, and let no other begin until this one ends.
+
+    What they change is then either read here, or enqueued by their triggers (`embedding.is_embedded`).
+    """
+    conn.execute("select pg_advisory_xact_lock(embedding.texts_lock(%s))", (tenant_id,))
 
 
 def standing(conn: Connection, tenant_id: str) -> dict[str, dict[str, Coverage]]:

@@ -74,8 +74,12 @@ class VectorBatch:
                 f"{entity}: column embedding is {frame.schema['embedding']}, it must be an Array of Float32, "
                 "so that every vector has the same dimension"
             )
-        if frame["embedding"].null_count():
-            raise VectorError(f"{entity}: {frame['embedding'].null_count()} rows have no vector")
+        for column, type_ in (("entity_key", pl.String), ("text_hash", pl.Binary)):
+            if frame.schema[column] != type_:
+                raise VectorError(f"{entity}: column {column} is {frame.schema[column]}, it must be {type_}")
+        for column, what in (("entity_key", "entity_key"), ("text_hash", "text_hash"), ("embedding", "vector")):
+            if frame[column].null_count():
+                raise VectorError(f"{entity}: {frame[column].null_count()} rows have no {what}")
         return cls(
             tenant_id,
             entity,

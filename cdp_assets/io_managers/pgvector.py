@@ -60,12 +60,15 @@ class PgVectorIOManager(dg.IOManager):
                 store.index(entity, model_id)
                 written_s, metadata = perf_counter() - began, {}
             else:
-                stored, written_s = Stored(), 0.0
+                stored, written_s, filled = Stored(), 0.0, set()
                 with obj:
                     for batch in obj:
                         start = perf_counter()
                         stored += store.write(batch)
                         written_s += perf_counter() - start
+                        filled.add(batch.model_id)
+                    for model_id in sorted(filled):
+                        store.index(entity, model_id)
                     metadata = dict(obj.conclude(stored))
         context.add_output_metadata(
             {

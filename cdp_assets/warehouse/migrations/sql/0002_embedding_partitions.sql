@@ -6,7 +6,7 @@ language sql immutable parallel safe
 -- names of fixed length, since tenant and model together may be longer than the 63 characters of a name
 return p_entity || '_' || left(encode(sha256(convert_to(p_tenant || '/' || p_model, 'UTF8')), 'hex'), 20);
 
-comment on function embedding.leaf (text, text, text) is 'Name of the partition (in schema embedding) that holds the vectors of one entity, tenant and model';
+comment on function embedding.leaf(text, text, text) is 'Name of the partition (in schema embedding) that holds the vectors of one entity, tenant and model';
 
 create procedure embedding.add_partitions(p_tenant text, p_model text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -84,6 +84,7 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
 declare
     leaf constant text := embedding.leaf(p_entity, p_tenant, p_model);
     dims integer;
+    vectors bigint;
 begin
     perform ops.require_tenant(p_tenant);
     select dimension into dims from embedding.model where tenant_id = p_tenant and model_id = p_model;
@@ -91,8 +92,11 @@ begin
         raise exception 'tenant % has no vectors of % under model %', p_tenant, p_entity, p_model;
     end if;
     if to_regclass(format('embedding.%I', leaf || '_hnsw')) is null then
-        -- The graph must fit in this memory, or building becomes many times slower.
-        perform set_config('maintenance_work_mem', '1GB', true);
+        -- The graph must fit in this memory, or building becomes many times slower. Parallel workers take all of it
+        -- from /dev/shm at once, of which a container seldom has more than a gigabyte: so no more than is needed.
+        execute format('select count(*) from embedding.%I', leaf) into vectors;
+        perform set_config(
+            'maintenance_work_mem', least(greatest(64, vectors * (2 * dims + 1000) / 1000000 + 1), 900) || 'MB', true);
         execute format(
             'create index %I on embedding.%I using hnsw ((embedding::halfvec(%s)) halfvec_cosine_ops)',
             leaf || '_hnsw', leaf, dims);

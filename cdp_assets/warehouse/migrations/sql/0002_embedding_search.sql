@@ -1,14 +1,5 @@
 -- embedding: search and lookalikes, for every role that may read. A result comes from one partition, so from one model.
 
-create function embedding.search(p_entity text, p_query public.vector, p_k integer default 10, p_model text default null)
-returns table (entity_key text, score double precision, model_id text)
-language plpgsql stable as $$
-begin
-    return query select n.entity_key, n.score, n.model_id
-    from embedding.nearest(p_entity, p_query, p_k, p_model, '{}') as n;
-end
-$$;
-
 create function embedding.nearest(
     p_entity text, p_query public.vector, p_k integer, p_model text, p_without text[]
 )
@@ -16,15 +7,17 @@ returns table (entity_key text, score double precision, model_id text)
 language plpgsql stable as $$
 declare
     tenant constant text := ops.current_tenant();
+    without constant text[] := array_remove(coalesce(p_without, '{}'), null);
+    query constant public.vector := public.l2_normalize(p_query);
     model text;
     dims integer;
     leaf text;
     ranked text := 'v.embedding <=> $1';
 begin
-    if p_entity <> all (embedding.entities()) then
+    if (p_entity = any(embedding.entities())) is not true then
         raise exception 'unknown entity %, known are %', p_entity, embedding.entities();
     end if;
-    if p_k not between 1 and 10000 then
+    if (p_k between 1 and 10000) is not true then
         raise exception 'k is %, it must be between 1 and 10,000', p_k;
     end if;
     select m.model_id, m.dimension into model, dims
@@ -33,17 +26,24 @@ begin
         p_model, (select a.model_id from embedding.active_model as a where a.tenant_id = tenant)
     );
     if model is null then
-        raise exception 'tenant % has no %', coalesce(tenant, 'none'), coalesce('model ' || p_model, 'active model');
+        raise exception 'tenant % has no %', coalesce(tenant, 'none'), coalesce('model ' || p_model, 'active model')
+        using hint = 'materialize its embeddings, or name one of the models in embedding.model';
     end if;
-    if public.vector_dims(p_query) <> dims then
-        raise exception 'the query has % dimensions, model % has %', public.vector_dims(p_query), model, dims;
+    if (public.vector_dims(query) = dims) is not true then
+        raise exception 'the query has % dimensions, model % has %', public.vector_dims(query), model, dims;
+    end if;
+    if public.vector_norm(query) = 0 then
+        raise exception 'the query is a zero vector, which is near to nothing';
     end if;
     leaf := embedding.leaf(p_entity, tenant, model);
-    if to_regclass(format('embedding.%I', leaf || '_hnsw')) is not null then
-        -- 100: recall 0.986 at 200,000 vectors where the default of 40 has 0.96. Iterative, so that a filter or a k
-        -- above it still gives k rows.
-        perform set_config('hnsw.ef_search', least(greatest(100, 2 * p_k), 1000)::text, true);
-        perform set_config('hnsw.iterative_scan', 'strict_order', true);
+    -- Above 1,000 candidates the index costs about what an exact scan does, and finds less: the keys to be left out of
+    -- a lookalike are the nearest ones, so that it would have to go through them all.
+    if p_k + cardinality(without) <= 1000 and to_regclass(format('embedding.%I', leaf || '_hnsw')) is not null then
+        -- 100: recall 0.986 at 200,000 vectors where the default of 40 has 0.96. Iterative, so that there are k rows
+        -- also after keys were left out; their order is made anew below.
+        perform set_config(
+            'hnsw.ef_search', least(greatest(100, 2 * (p_k + cardinality(without))), 1000)::text, true);
+        perform set_config('hnsw.iterative_scan', 'relaxed_order', true);
         ranked := format('v.embedding::public.halfvec(%1$s) <=> $1::public.halfvec(%1$s)', dims);
     end if;
     -- The index ranks at half precision: ten more than wanted, ranked again at full precision.
@@ -51,38 +51,45 @@ begin
         'select n.entity_key, 1 - (n.embedding <=> $1), $2 from ('
         'select v.entity_key, v.embedding from embedding.%I as v where v.entity_key <> all ($3) order by %s limit $4'
         ') as n order by n.embedding <=> $1, n.entity_key limit $5', leaf, ranked
-    ) using p_query, model, p_without, p_k + 10, p_k;
+    ) using query, model, without, p_k + 10, p_k;
 end
 $$;
 
-comment on function embedding.nearest (text, public.vector, integer, text, text[]) is 'The k nearest of an entity by cosine, without these keys';
-comment on function embedding.search (text, public.vector, integer, text) is 'The k entities whose texts are nearest to a query vector by cosine (score: 1 is the same direction), of the active model or the one named; exact below the index threshold';
+create function embedding.search(
+    p_entity text, p_query public.vector, p_k integer default 10, p_model text default null
+)
+returns table (entity_key text, score double precision, model_id text)
+language sql stable as $$
+    select n.entity_key, n.score, n.model_id from embedding.nearest(p_entity, p_query, p_k, p_model, '{}') as n
+$$;
+
+comment on function embedding.nearest(text, public.vector, integer, text, text[]) is 'The k nearest of an entity by cosine, without these keys';
+comment on function embedding.search(text, public.vector, integer, text) is 'The k entities whose texts are nearest to a query vector by cosine (score: 1 is the same direction), of the active model or the one named; exact below the index threshold';
 
 create function embedding.vector_of(p_entity text, p_key text, p_model text default null)
 returns public.vector
 language plpgsql stable as $$
 declare
+    tenant constant text := ops.current_tenant();
+    model constant text := coalesce(
+        p_model, (select a.model_id from embedding.active_model as a where a.tenant_id = tenant)
+    );
+    leaf constant text := embedding.leaf(p_entity, tenant, model);
     found public.vector;
-    model text;
 begin
-    if p_entity <> all (embedding.entities()) then
+    if (p_entity = any(embedding.entities())) is not true then
         raise exception 'unknown entity %, known are %', p_entity, embedding.entities();
     end if;
-    model := coalesce(p_model, (
-        select a.model_id from embedding.active_model as a where a.tenant_id = ops.current_tenant()
-    ));
-    if to_regclass(format('embedding.%I', embedding.leaf(p_entity, ops.current_tenant(), model))) is null then
-        raise exception 'tenant % has no active model', coalesce(ops.current_tenant(), 'none');
+    if leaf is null or to_regclass(format('embedding.%I', leaf)) is null then
+        raise exception 'tenant % has no %', coalesce(tenant, 'none'), coalesce('model ' || p_model, 'active model')
+        using hint = 'materialize its embeddings, or name one of the models in embedding.model';
     end if;
-    execute format(
-        'select v.embedding from embedding.%I as v where v.tenant_id = $1 and v.model_id = $2 and v.entity_key = $3',
-        embedding.leaf(p_entity, ops.current_tenant(), model)
-    ) into found using ops.current_tenant(), model, p_key;
+    execute format('select v.embedding from embedding.%I as v where v.entity_key = $1', leaf) into found using p_key;
     return found;
 end
 $$;
 
-comment on function embedding.vector_of (text, text, text) is 'Vector of one entity under the active model or the one named; null when it has none';
+comment on function embedding.vector_of(text, text, text) is 'Vector of one entity under the active model or the one named; null when it has none';
 
 create function embedding.similar(p_entity text, p_key text, p_k integer default 10)
 returns table (entity_key text, score double precision, model_id text)
@@ -91,14 +98,15 @@ declare
     seed constant public.vector := embedding.vector_of(p_entity, p_key);
 begin
     if seed is null then
-        raise exception '% has no vector yet', p_entity using hint = 'see embedding.job, or materialize its vectors';
+        raise exception 'this % has no vector', p_entity
+        using hint = 'it has no text, was deleted, or its job is still open (embedding.job)';
     end if;
     return query select n.entity_key, n.score, n.model_id
     from embedding.nearest(p_entity, seed, p_k, null, array[p_key]) as n;
 end
 $$;
 
-comment on function embedding.similar (text, text, integer) is 'The k entities nearest to one of their kind, itself left out';
+comment on function embedding.similar(text, text, integer) is 'The k entities nearest to one of their kind, itself left out';
 
 create function embedding.lookalike(p_profiles text[], p_k integer default 100)
 returns table (entity_key text, score double precision, model_id text)
@@ -110,7 +118,8 @@ declare
     centre public.vector;
 begin
     if model is null then
-        raise exception 'tenant % has no active model', coalesce(ops.current_tenant(), 'none');
+        raise exception 'tenant % has no active model', coalesce(ops.current_tenant(), 'none')
+        using hint = 'materialize its embeddings';
     end if;
     execute format(
         'select public.avg(v.embedding) from embedding.%I as v where v.entity_key = any($1)',
@@ -125,7 +134,7 @@ begin
 end
 $$;
 
-comment on function embedding.lookalike (text[], integer) is 'The k profiles nearest to the centre of the seeds, the seeds left out';
+comment on function embedding.lookalike(text[], integer) is 'The k profiles nearest to the centre of the seeds, the seeds left out';
 
 create function embedding.lookalike_segment(p_segment text, p_k integer default 100)
 returns table (entity_key text, score double precision, model_id text)
@@ -137,10 +146,10 @@ declare
     );
 begin
     if cardinality(seeds) = 0 then
-        raise exception 'segment % has no members', p_segment;
+        raise exception 'segment % has no members, or there is no such segment', p_segment;
     end if;
     return query select l.entity_key, l.score, l.model_id from embedding.lookalike(seeds, p_k) as l;
 end
 $$;
 
-comment on function embedding.lookalike_segment (text, integer) is 'The k profiles nearest to the centre of a segment''s members, members left out';
+comment on function embedding.lookalike_segment(text, integer) is 'The k profiles nearest to the centre of a segment''s members, members left out';

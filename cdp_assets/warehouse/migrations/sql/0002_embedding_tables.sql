@@ -62,7 +62,7 @@ create table embedding.probe (
     neighbours jsonb not null default '{}',
     primary key (tenant_id, model_id, entity, probed_at)
 );
-comment on table embedding.probe is 'One row per tenant, model, entity and fill that changed something: mean similarity of sampled pairs, and the nearest ten of sampled keys, for comparison with the next fill';
+comment on table embedding.probe is 'One row per tenant, model, entity and fill that changed something: mean similarity of sampled texts and who is near whom among them, for comparison with the next fill. The newest 30 are kept';
 
 do $$
 declare

@@ -21,7 +21,8 @@ grant execute on all functions in schema embedding to cdp_pipeline;
 grant execute on procedure embedding.add_partitions(text, text), embedding.drop_partitions(text, text),
 embedding.index_partition(text, text, text) to cdp_pipeline;
 grant execute on function
-embedding.squeezed(text), embedding.redacted(text), embedding.cleaned(text), embedding.listed(text, text[]),
+embedding.squeezed(text), embedding.is_plain(text), embedding.redacted(text), embedding.cleaned(text),
+embedding.sorted(text[]), embedding.listed(text, text[]), embedding.joined(text[]),
 embedding.text_hash(integer, text), embedding.product_text(text, text, text, text[], text), embedding.entities(),
 embedding.leaf(text, text, text), embedding.search(text, public.vector, integer, text),
 embedding.nearest(text, public.vector, integer, text, text[]), embedding.vector_of(text, text, text),
