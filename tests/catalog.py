@@ -20,7 +20,7 @@ DEFINERS = ("embedding.add_partitions", "embedding.drop_partitions", "embedding.
 
 RELATIONS = f"""
     select c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name, c.relkind, c.relrowsecurity as rls,
-        c.relforcerowsecurity as forced, c.reloptions, exists (
+        c.relforcerowsecurity as forced, c.reloptions, c.relispartition or c.relkind = 'p' as is_partitioned, exists (
             select from pg_attribute as a
             where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
         ) as has_tenant
@@ -30,8 +30,9 @@ RELATIONS = f"""
 ROUTINES = f"""
     select p.oid, quote_ident(n.nspname) || '.' || quote_ident(p.proname) as name, p.prokind, p.prosecdef,
         p.pronargs - p.pronargdefaults as needed, p.proargtypes::regtype[]::text[] as arguments,
-        coalesce(p.proargnames, '{{}}') as names, p.proconfig, p.prosrc, p.prorettype = 'trigger'::regtype as is_trigger,
-        p.provolatile = 'i' as is_immutable, p.prosqlbody is not null as is_parsed
+        coalesce(p.proargnames, '{{}}') as names, p.proconfig, p.prosrc,
+        p.prorettype = 'trigger'::regtype as is_trigger, p.provolatile = 'i' as is_immutable,
+        p.prosqlbody is not null as is_parsed
     from pg_proc as p inner join pg_namespace as n on n.oid = p.pronamespace
     where {OURS.format(oid="p.oid")}
 """
@@ -64,8 +65,10 @@ RULES = {
     "unique keys begin with tenant_id": f"""
         select i.indexrelid::regclass::text
         from ({RELATIONS}) as r inner join pg_index as i on i.indrelid = r.oid and i.indisunique
-        left join pg_attribute as a on a.attrelid = r.oid and a.attnum = i.indkey[0]
-        where r.has_tenant and a.attname is distinct from 'tenant_id'""",
+        left join pg_attribute as a on a.attrelid = r.oid and a.attname = 'tenant_id'
+        where r.has_tenant and a.attnum is distinct from i.indkey[0]
+            -- a partition has rows of one tenant: there the tenant may stand last, and the key that is looked up first
+            and not (r.is_partitioned and a.attnum = any(i.indkey))""",
     "foreign keys hold tenant_id": f"""
         select k.conname from ({RELATIONS}) as r inner join pg_constraint as k on k.conrelid = r.oid and k.contype = 'f'
         where not exists (

@@ -84,7 +84,12 @@ def products(warehouse: Warehouse, *titles: str, tenant: str = "acme", prefix: s
 
 
 def worker_of(
-    warehouse: Warehouse, provider: PlaceholderProvider, *, tenant: str = "acme", spec: ModelSpec = SPEC, **options: Any
+    warehouse: Warehouse,
+    provider: PlaceholderProvider,
+    *,
+    tenant: str = "acme",
+    spec: ModelSpec = SPEC,
+    **options: Any,
 ) -> Worker:
     options = {"patience": HASTY, "nap": lambda _: None, **options}
     return Worker(warehouse, tenant, spec.model_id, provider, **options)
@@ -102,7 +107,11 @@ def drain(worker: Worker, warehouse: Warehouse, *entities: str, tenant: str = "a
 
 
 def embed_all(
-    warehouse: Warehouse, *, tenant: str = "acme", spec: ModelSpec = SPEC, before: Callable[..., object] | None = None
+    warehouse: Warehouse,
+    *,
+    tenant: str = "acme",
+    spec: ModelSpec = SPEC,
+    before: Callable[..., object] | None = None,
 ) -> Scripted:
     """Drain with a fresh worker; what the provider was asked."""
     provider = Scripted(before=before)
@@ -127,7 +136,9 @@ def one(warehouse: Warehouse, statement: str, *, tenant: str = "acme") -> tuple[
 def vectors(warehouse: Warehouse, entity: str, *, tenant: str = "acme") -> dict[str, bytes]:
     """Key -> text hash of the vectors of all models."""
     with warehouse.tenant(tenant) as conn:
-        return dict(conn.execute(f"select entity_key, text_hash from embedding.{entity}_embedding").fetchall())  # type: ignore[call-overload]
+        return dict(
+            conn.execute(f"select entity_key, text_hash from embedding.{entity}_embedding").fetchall()
+        )  # type: ignore[call-overload]
 
 
 def claim(
@@ -150,11 +161,15 @@ def backdate(owner_dsn: str, assignment: str = "available_at = now() - interval 
         conn.execute(f"update embedding.job set {assignment}")  # type: ignore[call-overload]
 
 
-def assert_in_step(warehouse: Warehouse, *entities: str, tenant: str = "acme", spec: ModelSpec = SPEC) -> None:
+def assert_in_step(
+    warehouse: Warehouse, *entities: str, tenant: str = "acme", spec: ModelSpec = SPEC
+) -> None:
     """Every text has the vector of exactly this text, no other key has one, and no job is left."""
     with warehouse.tenant(tenant) as conn:
         for entity in entities or ENTITIES:
-            wanted = conn.execute(f"select entity_key, text_hash, content from embedding.{entity}_text").fetchall()  # type: ignore[call-overload]
+            wanted = conn.execute(
+                f"select entity_key, text_hash, content from embedding.{entity}_text"
+            ).fetchall()  # type: ignore[call-overload]
             found = conn.execute(  # type: ignore[call-overload]
                 f"select entity_key, text_hash, embedding::text from embedding.{entity}_embedding where model_id = %s",
                 (spec.model_id,),
@@ -163,7 +178,9 @@ def assert_in_step(warehouse: Warehouse, *entities: str, tenant: str = "acme", s
             expected = {key: content for key, _, content in wanted}
             given = PlaceholderProvider(spec, 64).embed([expected[key] for key, _, _ in found])
             stored = np.array([vector.strip("[]").split(",") for _, _, vector in found], dtype=np.float32)
-            assert np.allclose(stored.reshape(given.shape), given, atol=1e-6), f"{entity}: vectors of other texts"
+            assert np.allclose(stored.reshape(given.shape), given, atol=1e-6), (
+                f"{entity}: vectors of other texts"
+            )
         left = conn.execute("select entity, entity_key from embedding.job").fetchall()
     assert left == []
 

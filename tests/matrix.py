@@ -151,11 +151,12 @@ class Probe:
             for routine in objects(conn, ROUTINES)
             if not routine.is_immutable and routine.name != "ops.current_tenant"
         ]
-        found = []
-        for routine in filter(takes_tenant, routines):
-            for tenant in sorted(TENANTS - {self.scope or ""}):
-                if (got := self.run(call(routine, tenant))) not in {RAISED, NOT_ALLOWED}:
-                    found.append(f"{self.role} in {self.scope!r}: {call(routine, tenant)} gave {got}")
+        found = [
+            f"{self.role} in {self.scope!r}: {call(routine, tenant)} gave {got}"
+            for routine in filter(takes_tenant, routines)
+            for tenant in sorted(TENANTS - {self.scope or ""})
+            if (got := self.run(call(routine, tenant))) not in {RAISED, NOT_ALLOWED}
+        ]
         calls = [answer(routine) for routine in routines if not takes_tenant(routine)]
         among_others = [self.run(statement) for statement in calls]
         with self._conn.transaction(force_rollback=True):

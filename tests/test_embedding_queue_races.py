@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from cdp_assets.embedding.store import Stored
+from cdp_assets.embedding.store import Stored, VectorStore
 from cdp_assets.warehouse.connection import Warehouse
 from tests.embedding_queue_support import (
     Scripted,
@@ -18,6 +18,8 @@ from tests.embedding_queue_support import (
     assert_in_step,
     drain,
     embed_all,
+    jobs,
+    lease_of,
     products,
     worker_of,
 )
@@ -54,6 +56,35 @@ def test_1000_texts_edited_during_the_call_leave_no_stale_vector(warehouse: Ware
     stored = drain(worker_of(warehouse, Scripted(before=edit)), warehouse)
     assert len(edited) == 1000
     assert stored.superseded >= 1000, "each job was touched while it was held"
+    assert_in_step(warehouse)
+
+
+def test_a_text_that_goes_back_while_its_vector_is_being_committed_waits_and_is_enqueued_again(
+    warehouse: Warehouse,
+) -> None:
+    """The comparison must not see the vector of before: it would find text and vector equal, and make no job."""
+    add_model(warehouse)
+    products(warehouse, "one")
+    embed_all(warehouse)
+    done = threading.Event()
+
+    def retitle(title: str) -> None:
+        with warehouse.tenant("acme") as conn:
+            conn.execute("update cdp.product_item set title = %s", (title,))
+        done.set()
+
+    retitle("two")
+    done.clear()
+    thread = threading.Thread(target=retitle, args=("one",))
+    with lease_of(worker_of(warehouse, Scripted())) as batch, warehouse.session("acme") as session:
+        store = VectorStore(session)
+        with session.transaction():
+            assert store.write(batch).written == 1
+            thread.start()
+            assert not done.wait(0.3), "must wait for the vector that is being written"
+        thread.join()
+    assert jobs(warehouse) == {("product", "p00000")}
+    embed_all(warehouse)
     assert_in_step(warehouse)
 
 

@@ -146,9 +146,7 @@ def test_a_row_that_goes_while_its_text_is_embedded_gets_no_vector(world: Wareho
 def test_the_text_is_made_of_columns_that_the_trigger_compares(world: Warehouse, row: Row) -> None:
     """A view that the catalog knows no columns of would make every update look like a change of none."""
     entity = ENTITIES[row.entity]
-    found = set(
-        one(world, f"select embedding.text_columns('{row.entity}', '{entity.source}')")[0]
-    )
+    found = set(one(world, f"select embedding.text_columns('{row.entity}', '{entity.source}')")[0])
     assert {"tenant_id", entity.key, "deleted_at"} <= found
     assert {part.split(" = ")[0] for part in row.change.split(", ")} <= found
     assert not {part.split(" = ")[0] for part in row.counters.split(", ")} & (found - {"status"})
@@ -195,7 +193,9 @@ def test_a_product_that_comes_late_gives_its_transactions_a_text_and_takes_it_wh
 
 
 @pytest.mark.fault
-def test_a_product_changed_beside_an_uncommitted_transaction_of_it_leaves_no_stale_vector(world: Warehouse) -> None:
+def test_a_product_changed_beside_an_uncommitted_transaction_of_it_leaves_no_stale_vector(
+    world: Warehouse,
+) -> None:
     executed, commit = threading.Event(), threading.Event()
 
     def rename() -> None:
@@ -220,10 +220,10 @@ def test_a_product_changed_beside_an_uncommitted_transaction_of_it_leaves_no_sta
 def test_job_and_notification_come_and_go_with_the_transaction(world: Warehouse, pipeline_dsn: str) -> None:
     with psycopg.connect(pipeline_dsn, autocommit=True) as listener:
         listener.execute(f"listen {queue.CHANNEL}")
-        with pytest.raises(ZeroDivisionError), world.tenant("acme") as conn:
+        with world.tenant("acme") as conn:
             conn.execute("update cdp.product_item set title = 'boot'")
             assert conn.execute("select count(*) from embedding.job").fetchone() == (1,)
-            raise ZeroDivisionError
+            conn.rollback()
         assert jobs(world) == set()
         assert list(listener.notifies(timeout=0.2)) == []
         change(world, ROWS[2], "sale_price = 3", "p00000")
@@ -232,7 +232,9 @@ def test_job_and_notification_come_and_go_with_the_transaction(world: Warehouse,
         assert [note.payload for note in listener.notifies(timeout=10, stop_after=1)] == [""]
 
 
-def test_a_tenant_without_a_model_has_no_jobs_and_gets_them_with_its_first_model(warehouse: Warehouse) -> None:
+def test_a_tenant_without_a_model_has_no_jobs_and_gets_them_with_its_first_model(
+    warehouse: Warehouse,
+) -> None:
     products(warehouse, "shoe")
     for row in ROWS:
         put(warehouse, row)
@@ -280,7 +282,10 @@ def test_comparing_everything_finds_what_a_disabled_trigger_missed(
 
 
 def test_comparing_everything_keeps_nobody_waiting_when_there_is_nothing_to_do(world: Warehouse) -> None:
-    locks = "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' and pid = pg_backend_pid()"
+    locks = (
+        "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' "
+        "and pid = pg_backend_pid()"
+    )
     with world.tenant("acme") as conn:
         assert queue.enqueue(conn, "product") == 0
         assert conn.execute(locks).fetchone() == (0,)

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from cdp_assets.embedding.store import VectorStore
+from cdp_assets.embedding.vectors import VectorBatch
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant, put_tenant
 from tests.conftest import Server
@@ -171,33 +172,29 @@ def test_outside_a_tenant_nothing_is_found(postgres: Server, filled: str, tenant
                 conn.execute(f"select * from embedding.{call}")
 
 
-def plan_of(conn: Conn, call: str) -> str:
-    """Plans of the statements inside a function, which auto_explain sends as notices."""
-    notices: list[str] = []
-    conn.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
-    conn.execute("load 'auto_explain'")
-    conn.execute(
-        "set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on; "
-        "set auto_explain.log_level = notice; set client_min_messages = notice"
-    )
-    conn.execute(f"select * from embedding.{call}")
-    return "\n".join(notices)
+def scans(conn: Conn, entity: str) -> int:
+    """How often the index of an entity of acme was used so far."""
+    row = conn.execute(
+        "select coalesce(sum(idx_scan), 0) from pg_stat_user_indexes where indexrelname = "
+        "embedding.leaf(%s, 'acme', (select model_id from embedding.active_model where tenant_id = 'acme')) || '_hnsw'",
+        (entity,),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
-@pytest.mark.parametrize(("k", "uses_index"), [(10, True), (1_000, True), (1_001, False)])
+@pytest.mark.parametrize(("k", "uses_index"), [(10, True), (100, True), (1_001, False)])
 def test_the_index_is_used_where_there_is_one_up_to_a_thousand_candidates(
-    postgres: Server, filled: str, k: int, uses_index: bool
+    postgres: Server, filled: str, acme_reader: Conn, k: int, uses_index: bool
 ) -> None:
-    query = QUERIES[0].tolist()
+    # at 2,500 rows a scan costs about as much: what matters is that the index can serve
+    acme_reader.execute("set enable_seqscan = off")
     with psycopg.connect(postgres.dsn(filled, user="postgres"), autocommit=True) as conn:
-        conn.execute("set app.tenant_id = 'acme'")
-        # at 2,500 rows a scan is as cheap: what matters is that the expression is the index's
-        conn.execute("set enable_seqscan = off")
-        indexed = plan_of(conn, f"search('profile', '{query}', {k})")
-        exact = plan_of(conn, f"search('product', '{query}', {k})")
-    assert ("_hnsw" in indexed) is uses_index
-    assert "_hnsw" not in exact
-    assert "Limit" in exact, "the statement inside was seen"
+        before = scans(conn, "profile")
+        ask(acme_reader, QUERIES[0], k, entity="profile")
+        acme_reader.execute("select pg_stat_force_next_flush()")
+        assert scans(conn, "profile") - before == int(uses_index)
+        assert scans(conn, "product") == 0
 
 
 def test_an_index_is_built_once_and_only_where_vectors_are_many(
@@ -216,8 +213,7 @@ def test_an_index_is_built_once_and_only_where_vectors_are_many(
         assert store.index("product", model, index_from=60)
         assert conn.execute(statement).fetchone() == first
     assert first is not None
-    assert "USING hnsw" in first[0]
-    assert "halfvec(8)) halfvec_cosine_ops" in first[0]
+    assert "USING hnsw (embedding halfvec_cosine_ops)" in first[0]
 
 
 @pytest.mark.parametrize("dimension", [768, 1536, 3072])
@@ -237,21 +233,20 @@ def test_models_of_every_common_dimension_are_indexed_and_searched(
 def test_thousands_of_equal_vectors_under_an_index_hide_no_other_one(
     warehouse: Warehouse, acme: Tenant, postgres: Server, database: str
 ) -> None:
-    """Purchases of one product share a vector: 20 texts, 200 purchases each, and one that nobody else has."""
+    """Purchases of one product share a text: 20 texts, 200 purchases each, and one that nobody else has."""
     model = register(warehouse, "acme", DIM)
     distinct = vectors(21, DIM, seed=7)
-    found = np.vstack([np.repeat(distinct[:20], 200, axis=0), distinct[20:]])
-    write(warehouse, batch("acme", model, found, entity="transaction"))
+    rows = np.append(np.repeat(np.arange(20), 200), 20)
+    given = VectorBatch(
+        "acme", "transaction", model, keys(len(rows)), [bytes([row]) for row in rows], distinct[rows]
+    )
+    write(warehouse, given)
     with warehouse.session("acme") as session:
         assert VectorStore(session).index("transaction", model, index_from=1)
     with reader(postgres, database, "acme") as conn:
         for query in distinct:
-            scores = [
-                row[0]
-                for row in conn.execute(
-                    "select score from embedding.search('transaction', %s::public.vector, 300)", (str(query.tolist()),)
-                )
-            ]
-            true = np.sort(found @ query)[::-1][:300]
-            assert len(scores) == 300
-            assert np.allclose(scores[:100], true[:100], atol=1e-3)
+            found = conn.execute(
+                "select score from embedding.search('transaction', %s::public.vector, 300)", (str(query.tolist()),)
+            ).fetchall()
+            assert len(found) == 300
+            assert np.allclose([row[0] for row in found], np.sort(distinct[rows] @ query)[::-1][:300], atol=1e-5)

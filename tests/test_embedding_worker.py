@@ -56,7 +56,12 @@ def test_texts_become_vectors_and_the_jobs_are_gone(warehouse: Warehouse) -> Non
     assert_in_step(warehouse)
     assert [len(call) for call in provider.calls] == [10] * 6 + [4]
     assert [len(text) for text in provider.texts] == sorted(len(text) for text in provider.texts)
-    assert (worker.tally.claimed, worker.tally.calls, worker.tally.texts, worker.tally.failed) == (64, 7, 64, 0)
+    assert (worker.tally.claimed, worker.tally.calls, worker.tally.texts, worker.tally.failed) == (
+        64,
+        7,
+        64,
+        0,
+    )
     assert drain(worker_of(warehouse, provider), warehouse).written == 0
     assert len(provider.calls) == 7, "a second run calls nobody"
 
@@ -87,7 +92,8 @@ def test_one_poison_text_among_64_is_given_up_and_63_are_written(
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    "error", [ProviderUnavailable("down"), TextRefused("all"), BadVectors("all"), ProviderMisconfigured("key")]
+    "error",
+    [ProviderUnavailable("down"), TextRefused("all"), BadVectors("all"), ProviderMisconfigured("key")],
 )
 def test_a_provider_that_fails_at_everything_costs_few_calls_and_no_text_pays(
     warehouse: Warehouse, error: ProviderError
@@ -163,7 +169,11 @@ def test_under_429_the_allowed_rate_is_used_and_no_attempt_is_counted(warehouse:
     assert drain(worker, warehouse).written == 160
     assert len(provider.calls) == 20
     assert 19 <= provider.clock <= 20 / 0.9
-    assert (provider.refused, worker.tally.waited_s, worker.tally.failed) == (19, pytest.approx(provider.clock), 0)
+    assert (provider.refused, worker.tally.waited_s, worker.tally.failed) == (
+        19,
+        pytest.approx(provider.clock),
+        0,
+    )
     assert_in_step(warehouse)
 
 
@@ -172,7 +182,9 @@ def test_a_run_waits_for_429_no_longer_than_it_may_in_all(warehouse: Warehouse) 
     sixty_four(warehouse)
     provider = Metered()
     with pytest.raises(RateLimited):
-        drain(worker_of(warehouse, provider, nap=provider.nap, patience=Patience(rate_limit_s=3.5)), warehouse)
+        drain(
+            worker_of(warehouse, provider, nap=provider.nap, patience=Patience(rate_limit_s=3.5)), warehouse
+        )
     assert provider.clock == 3.0
     assert len(vectors(warehouse, "product")) == 4 * 8, "what was paid for is written"
     assert one(warehouse, COUNTED) == (0, 0, 0)
@@ -193,7 +205,9 @@ def test_a_pause_is_as_long_as_asked_for_and_never_none(
 
 
 @pytest.mark.fault
-def test_a_text_that_breaks_the_provider_without_a_verdict_is_isolated_and_given_up(warehouse: Warehouse) -> None:
+def test_a_text_that_breaks_the_provider_without_a_verdict_is_isolated_and_given_up(
+    warehouse: Warehouse,
+) -> None:
     add_model(warehouse)
     sixty_four(warehouse, poison=9)
     provider = Scripted(before=refuse(MemoryError("no room"), "poison"))

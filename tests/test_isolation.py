@@ -176,7 +176,18 @@ READERS_CALL = {
         for name in (
             *("search", "nearest", "similar", "lookalike", "lookalike_segment", "vector_of"),
             # what those and the views of texts are made of
-            *("entities", "leaf", "squeezed", "redacted", "listed", "text_hash", "product_text"),
+            *(
+                "entities",
+                "leaf",
+                "is_plain",
+                "squeezed",
+                "redacted",
+                "cleaned",
+                "sorted",
+                "listed",
+                "joined",
+            ),
+            *("text_hash", "product_text"),
         )
     ),
 }
@@ -246,6 +257,11 @@ MUTATIONS = [
     ("no other policy widens it", "alter policy registry on ops.tenant with check (true)"),
     ("unique keys begin with tenant_id", "create unique index on cdp.segment (segment_id, tenant_id)"),
     ("unique keys begin with tenant_id", "create unique index on cdp.segment (lower(tenant_id))"),
+    (
+        "unique keys begin with tenant_id",
+        "do $$ begin execute format('create unique index on embedding.%I (entity_key)', "
+        "embedding.leaf('profile', 'lotus', 'k')); end $$",
+    ),
     (
         "foreign keys hold tenant_id",
         "create table cdp.note (tenant_id text, id int primary key, of int references cdp.note)",

@@ -293,3 +293,25 @@ def test_removing_a_tenant_removes_its_rows_from_every_table_and_no_other(
         assert fingerprint(conn, "acme") == {}
         assert fingerprint(conn, "lotus") == before
         assert set(before) == set(tenant_tables(conn))  # acme's partitions are gone too
+
+
+def test_every_column_says_what_it_means_unless_its_name_does(owner_dsn: str) -> None:
+    plain = {
+        "name",
+        "description",
+        "channel",
+        "starts_at",
+        "ends_at",
+        "created_at",
+        "activated_at",
+        "enqueued_at",
+    }
+    with psycopg.connect(owner_dsn) as conn:
+        bare = conn.execute(
+            "select c.oid::regclass::text || '.' || a.attname, a.attname from pg_class as c "
+            "join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
+            "where c.relnamespace in ('activation'::regnamespace, 'embedding'::regnamespace) "
+            "and c.relkind in ('r', 'p', 'v') and not c.relispartition and col_description(c.oid, a.attnum) is null"
+        ).fetchall()
+    undescribed = {column for column, name in bare if name not in plain}
+    assert undescribed == {"activation.marketing_event.marketing_event_id"}

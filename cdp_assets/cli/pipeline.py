@@ -174,12 +174,19 @@ def _materialize(chosen: list[Tenant]) -> dict[str, list[Line]]:
 
 
 def _speed(result: dg.ExecuteInProcessResult) -> str:
-    """What the provider of vectors did, if it did anything."""
-    found = [event.materialization.metadata for event in result.get_asset_materialization_events()]
-    texts = sum(_value(metadata, "texts_embedded") for metadata in found)
-    seconds = sum(_value(metadata, "provider_seconds") for metadata in found)
-    calls = sum(_value(metadata, "provider_calls") for metadata in found)
-    return f": {texts:,} texts in {calls:,} calls, {texts / seconds:,.0f} texts per second" if texts else ""
+    """What the provider of vectors did; nothing to say of a stage without one."""
+    found = [
+        event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if "provider_calls" in event.materialization.metadata
+    ]
+    texts, calls, seconds = (
+        sum(_value(metadata, name) for metadata in found)
+        for name in ("texts_embedded", "provider_calls", "provider_seconds")
+    )
+    if not calls:
+        return ", 0 provider calls" if found else ""
+    return f", {texts:,} texts in {calls:,} provider calls, {texts / seconds:,.0f} texts per second"
 
 
 def _close_killed(instance: dg.DagsterInstance) -> None:
@@ -274,7 +281,7 @@ def _report(lines: dict[str, list[Line]], seconds: float) -> None:
         "\nNext:\n"
         "  cdp dev                  the assets, checks and runs in the Dagster UI (make dev)\n"
         "  cdp status               sweeps, watermarks, lag and quarantine per tenant\n"
-        '  cdp search "giày chạy bộ màu đỏ" --tenant acme --entity product     what is like it\n'
+        '  cdp search "nồi chiên màu đỏ" --tenant acme --entity product     what is like it\n'
         "  cdp lookalike --help     profiles like these, or like a segment\n"
         "  cdp quarantine list      documents that broke the contract, with the reason\n"
         "  cdp demo advance         a day passes in the demo world; then run the pipeline again\n"

@@ -142,8 +142,9 @@ class VectorStore:
         row = conn.execute(
             sql.SQL(
                 "select count(t.entity_key), count(*) filter (where t.text_hash = s.text_hash) "
-                "from pg_temp.vector_stage as s left join {} as t on t.entity_key = s.entity_key"
-            ).format(leaf)
+                "from pg_temp.vector_stage as s left join {} as t on t.tenant_id = %s and t.entity_key = s.entity_key"
+            ).format(leaf),
+            (batch.tenant_id,),
         ).fetchone()
         assert row is not None
         present, unchanged = row
@@ -255,7 +256,8 @@ _UPSERT = sql.SQL(
 """An equal hash is an equal vector: nothing is written, and no index entry made."""
 
 _DIFFERENT = sql.SQL(
-    "where not exists (select from {leaf} as c where c.entity_key = s.entity_key and c.text_hash = s.text_hash)"
+    "where not exists (select from {leaf} as c where c.tenant_id = %(tenant)s and c.entity_key = s.entity_key "
+    "and c.text_hash = s.text_hash)"
 )
 """Before the upsert, which locks every row that it meets, and so writes WAL even for those that it leaves alone."""
 

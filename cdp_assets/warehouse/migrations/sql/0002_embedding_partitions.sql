@@ -64,6 +64,8 @@ create procedure embedding.drop_partitions(p_tenant text, p_model text default n
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     target text;
+    top text;
+    leaf text;
 begin
     perform ops.require_tenant(p_tenant);
     if p_model is not null and exists (
@@ -72,17 +74,56 @@ begin
         raise exception 'model % serves tenant %: activate another one before it is dropped', p_model, p_tenant;
     end if;
     foreach target in array embedding.entities() loop
-        execute format('drop table if exists embedding.%I', embedding.leaf(target, p_tenant, coalesce(p_model, '')));
+        top := embedding.leaf(target, p_tenant, coalesce(p_model, ''));
+        for leaf in
+            select c.relname from pg_partition_tree(to_regclass(format('embedding.%I', top))) as t
+            inner join pg_class as c on c.oid = t.relid where t.isleaf
+        loop
+            execute format('drop table if exists embedding.%I', leaf || '_texts');
+        end loop;
+        execute format('drop table if exists embedding.%I', top);
     end loop;
 end
 $$;
 
 comment on procedure embedding.drop_partitions (text, text) is 'Drops all vectors of a model of a tenant, or of the tenant when the model is null';
 
+create function embedding.text_indexed() returns trigger
+language plpgsql as $$
+declare
+    texts constant text := format('%I.%I', tg_table_schema, tg_table_name || '_texts');
+    is_used boolean;
+begin
+    if tg_op <> 'DELETE' then
+        -- Locks the row that is there, so that nobody takes it away with the last other bearer of the text meanwhile.
+        execute format(
+            'insert into %s (tenant_id, text_hash, embedding) values ($1, $2, $3) '
+            'on conflict (tenant_id, text_hash) do update set text_hash = excluded.text_hash where false', texts)
+        using new.tenant_id, new.text_hash, new.embedding::public.halfvec;
+    end if;
+    if tg_op = 'DELETE' or (tg_op = 'UPDATE' and old.text_hash <> new.text_hash) then
+        execute format('select from %s where tenant_id = $1 and text_hash = $2 for update', texts)
+        using old.tenant_id, old.text_hash;
+        -- a statement of its own: it sees what others committed before they let go of the row
+        execute format(
+            'select exists (select from %I.%I where tenant_id = $1 and text_hash = $2)', tg_table_schema, tg_table_name)
+        into is_used using old.tenant_id, old.text_hash;
+        if not is_used then
+            execute format('delete from %s where tenant_id = $1 and text_hash = $2', texts)
+            using old.tenant_id, old.text_hash;
+        end if;
+    end if;
+    return null;
+end
+$$;
+
+comment on function embedding.text_indexed() is 'Row trigger of an indexed partition: keeps its table of distinct texts in step';
+
 create procedure embedding.index_partition(p_tenant text, p_entity text, p_model text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     leaf constant text := embedding.leaf(p_entity, p_tenant, p_model);
+    texts constant text := embedding.leaf(p_entity, p_tenant, p_model) || '_texts';
     dims integer;
     vectors bigint;
 begin
@@ -91,21 +132,37 @@ begin
     if to_regclass(format('embedding.%I', leaf)) is null or dims is null then
         raise exception 'tenant % has no vectors of % under model %', p_tenant, p_entity, p_model;
     end if;
-    if to_regclass(format('embedding.%I', leaf || '_hnsw')) is null then
+    if to_regclass(format('embedding.%I', texts)) is null then
+        -- Distinct texts, not rows: fifty purchases of one product have one vector, and a graph in which the nearest
+        -- are all equal has no way out of them (400 texts fifty times each: a quarter of the neighbours found).
+        execute format('lock table embedding.%I in share row exclusive mode', leaf);
+        execute format(
+            'create table embedding.%I (tenant_id text not null, text_hash bytea not null, '
+            'embedding public.halfvec(%s) not null, primary key (tenant_id, text_hash)) '
+            'with (toast_tuple_target = 8160)', texts, dims);
+        call ops.isolate(format('embedding.%I', texts)::regclass);
+        call embedding.grant_partition(texts);
+        execute format(
+            'insert into embedding.%I (tenant_id, text_hash, embedding) '
+            'select distinct on (v.text_hash) v.tenant_id, v.text_hash, v.embedding from embedding.%I as v',
+            texts, leaf);
+        get diagnostics vectors = row_count;
         -- The graph must fit in this memory, or building becomes many times slower. Parallel workers take all of it
         -- from /dev/shm at once, of which a container seldom has more than a gigabyte: so no more than is needed.
-        execute format('select count(*) from embedding.%I', leaf) into vectors;
         perform set_config(
             'maintenance_work_mem', least(greatest(64, vectors * (2 * dims + 1000) / 1000000 + 1), 900) || 'MB', true);
         execute format(
-            'create index %I on embedding.%I using hnsw ((embedding::halfvec(%s)) halfvec_cosine_ops)',
-            leaf || '_hnsw', leaf, dims);
+            'create index %I on embedding.%I using hnsw (embedding halfvec_cosine_ops)', leaf || '_hnsw', texts);
+        execute format(
+            'create trigger text_indexed after insert or update or delete on embedding.%I '
+            'for each row execute function embedding.text_indexed()', leaf);
     end if;
+    execute format('analyze embedding.%I', texts);
     execute format('analyze embedding.%I', leaf);
 end
 $$;
 
-comment on procedure embedding.index_partition (text, text, text) is 'Builds the HNSW index of a partition (cosine, on half precision: equal recall at half the size) unless it has one';
+comment on procedure embedding.index_partition (text, text, text) is 'Gives a partition an HNSW index (cosine) over its distinct texts, in half precision: equal recall at half the size';
 
 create or replace procedure ops.remove_tenant(p_tenant text)
 language plpgsql as $$

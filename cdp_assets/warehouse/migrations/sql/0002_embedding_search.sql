@@ -12,7 +12,9 @@ declare
     model text;
     dims integer;
     leaf text;
-    ranked text := 'v.embedding <=> $1';
+    -- ten more than wanted, since keys that are equally near are put in order afterwards
+    candidates text := 'select v.entity_key, v.embedding from embedding.%1$I as v where v.entity_key <> all($3) '
+        'order by v.embedding <=> $1 limit $4 + 10';
 begin
     if (p_entity = any(embedding.entities())) is not true then
         raise exception 'unknown entity %, known are %', p_entity, embedding.entities();
@@ -36,22 +38,23 @@ begin
         raise exception 'the query is a zero vector, which is near to nothing';
     end if;
     leaf := embedding.leaf(p_entity, tenant, model);
-    -- Above 1,000 candidates the index costs about what an exact scan does, and finds less: the keys to be left out of
-    -- a lookalike are the nearest ones, so that it would have to go through them all.
-    if p_k + cardinality(without) <= 1000 and to_regclass(format('embedding.%I', leaf || '_hnsw')) is not null then
-        -- 100: recall 0.986 at 200,000 vectors where the default of 40 has 0.96. Iterative, so that there are k rows
-        -- also after keys were left out; their order is made anew below.
+    -- Above 1,000 candidates an exact scan finds more and takes about as long: the keys to be left out of a lookalike
+    -- are the nearest ones, so that an index would have to go through them all.
+    if p_k + cardinality(without) <= 1000 and to_regclass(format('embedding.%I', leaf || '_texts')) is not null then
+        -- 100: recall 0.986 at 200,000 vectors where the default of 40 has 0.96. Iterative: more than the first
+        -- thousand, too. The order of half precision is made anew below.
         perform set_config(
             'hnsw.ef_search', least(greatest(100, 2 * (p_k + cardinality(without))), 1000)::text, true);
         perform set_config('hnsw.iterative_scan', 'relaxed_order', true);
-        ranked := format('v.embedding::public.halfvec(%1$s) <=> $1::public.halfvec(%1$s)', dims);
+        candidates := 'select v.entity_key, v.embedding from (select t.text_hash from embedding.%2$I as t '
+            'order by t.embedding <=> $1::public.halfvec(%3$s) limit $4 + 10 + cardinality($3)) as t '
+            'cross join lateral (select v.entity_key, v.embedding from embedding.%1$I as v '
+            'where v.text_hash = t.text_hash and v.entity_key <> all($3) limit $4) as v';
     end if;
-    -- The index ranks at half precision: ten more than wanted, ranked again at full precision.
     return query execute format(
-        'select n.entity_key, 1 - (n.embedding <=> $1), $2 from ('
-        'select v.entity_key, v.embedding from embedding.%I as v where v.entity_key <> all ($3) order by %s limit $4'
-        ') as n order by n.embedding <=> $1, n.entity_key limit $5', leaf, ranked
-    ) using query, model, without, p_k + 10, p_k;
+        'select n.entity_key, 1 - (n.embedding <=> $1), $2 from (' || candidates || ') as n '
+        'order by n.embedding <=> $1, n.entity_key limit $4', leaf, leaf || '_texts', dims
+    ) using query, model, without, p_k;
 end
 $$;
 
@@ -84,7 +87,8 @@ begin
         raise exception 'tenant % has no %', coalesce(tenant, 'none'), coalesce('model ' || p_model, 'active model')
         using hint = 'materialize its embeddings, or name one of the models in embedding.model';
     end if;
-    execute format('select v.embedding from embedding.%I as v where v.entity_key = $1', leaf) into found using p_key;
+    execute format('select v.embedding from embedding.%I as v where v.tenant_id = $1 and v.entity_key = $2', leaf)
+    into found using tenant, p_key;
     return found;
 end
 $$;
@@ -122,9 +126,9 @@ begin
         using hint = 'materialize its embeddings';
     end if;
     execute format(
-        'select public.avg(v.embedding) from embedding.%I as v where v.entity_key = any($1)',
+        'select public.avg(v.embedding) from embedding.%I as v where v.tenant_id = $1 and v.entity_key = any($2)',
         embedding.leaf('profile', ops.current_tenant(), model)
-    ) into centre using p_profiles;
+    ) into centre using ops.current_tenant(), p_profiles;
     if centre is null then
         raise exception 'none of the % seed profiles has a vector', cardinality(p_profiles)
         using hint = 'merged and vanished profiles have none; name the profile that they were merged into';

@@ -37,7 +37,7 @@ return regexp_replace(
         '([a-z]+://|www\.)\S+|[a-z0-9-]+\.[a-z]{2,}/\S*'
         -- e-mails, also as: lan [at] example.com
         || '|[^\s,;<>"]+\s*[[(]at[])]\s*[^\s,;<>"]+'
-        || '|[^\s,;<>"]+\s*@\s*[^\s,;<>"]*\.[^\s,;<>"]+|[^\s,;<>"]*@[^\s,;<>"]*'
+        || '|[^\s,;<>"]+\s+@\s+[^\s,;<>"]*\.[^\s,;<>"]+|[^\s,;<>"]*@[^\s,;<>"]*'
         -- tokens and UUIDs; keys: 16 and more signs that mix digits with letters, or 21 and more of one kind
         || '|eyJ[a-z0-9_]{13,}[a-z0-9_-]*(\.[a-z0-9_-]+)+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
         || '|(?=[a-z_]*[0-9])(?=[0-9_]*[a-z])[a-z0-9_]{16,}|[a-z0-9_]{21,}'
@@ -47,7 +47,7 @@ return regexp_replace(
     ),
     -- phones, government ids, cards, dates of birth: seven digits or more, however they are spaced, also as keycaps
     -- (digit, U+FE0F, U+20E3). Last, since what went before may have stood between the digits.
-    '[+(]*[0-9]([]\s.()[/_*·•–—\u200C\u200D\uFE0F\u20E3-]*[0-9]){6,}', ' ', 'g'
+    '[+(]*[0-9]([]\s.()[/_*·•–—\u200C\u200D\uFE0F\u20E3-]*[0-9]){6,}[\uFE0F\u20E3]*', ' ', 'g'
 );
 
 comment on function embedding.redacted(text) is 'A free text without markup, web addresses, e-mails, phones, card and government numbers and opaque ids';
@@ -121,7 +121,8 @@ cross join
         embedding.listed('interests', p.content_keywords), embedding.listed('products', p.product_keywords),
         embedding.listed('channels', p.media_channels), 'stage: ' || embedding.cleaned(p.funnel_stage),
         -- the source keeps sexual orientation in this attribute: that stays out
-        'gender: ' || case when p.gender in ('female', 'male') then p.gender end, 'age: ' || embedding.cleaned(p.age_group),
+        'gender: ' || case when p.gender in ('female', 'male') then p.gender end,
+        'age: ' || embedding.cleaned(p.age_group),
         -- a number in a city is that of a house
         'city: ' || case when p.city !~ '[0-9]' then embedding.cleaned(p.city) end,
         'country: ' || case when p.country !~ '[0-9]' then embedding.cleaned(p.country) end,

@@ -14,7 +14,9 @@ FILES = (
     "0002_embedding_tables.sql",
     "0002_embedding_partitions.sql",
     "0002_embedding_queue.sql",
+    "0002_embedding_triggers.sql",
     "0002_embedding_search.sql",
+    "0002_comments.sql",
     "0002_grants.sql",
 )
 
