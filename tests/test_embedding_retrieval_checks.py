@@ -74,14 +74,16 @@ def test_a_good_index_passes_and_says_its_recall(shelf: Shelf) -> None:
 
 def test_an_index_that_loses_neighbours_fails(shelf: Shelf, owner_dsn: str) -> None:
     shelf.put(unit(6_000))
+    with shelf.warehouse.session("acme") as session:
+        assert VectorStore(session).index("product", MODEL, index_from=1_000)
     with psycopg.connect(owner_dsn) as conn:
         row = conn.execute("select embedding.leaf('product', 'acme', %s)", (MODEL,)).fetchone()
         assert row is not None
+        conn.execute(sql.SQL("drop index {}").format(sql.Identifier("embedding", f"{row[0]}_hnsw")))
         conn.execute(
             sql.SQL(
-                "create index {} on {} using hnsw ((embedding::halfvec(16)) halfvec_cosine_ops) "
-                "with (m = 2, ef_construction = 4)"
-            ).format(sql.Identifier(f"{row[0]}_hnsw"), sql.Identifier("embedding", row[0]))
+                "create index {} on {} using hnsw (embedding halfvec_cosine_ops) with (m = 2, ef_construction = 4)"
+            ).format(sql.Identifier(f"{row[0]}_hnsw"), sql.Identifier("embedding", f"{row[0]}_texts"))
         )
         conn.execute(sql.SQL("analyze {}").format(sql.Identifier("embedding", row[0])))
     found = shelf.measure("index_recall")
