@@ -1,7 +1,7 @@
 """What the catalog says about isolation: the lint that holds for every object, however it came to be there.
 
 Belongs here: reading grants, policies and roles, and naming what breaks a rule. Each finding begins with the name
-of its rule. `tests/test_isolation.py` breaks every rule once.
+of its rule. `tests/test_isolation_catalog.py` breaks every rule once.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from cdp_assets.landing.sync import CollectionSync
 from cdp_assets.sources.dump import DumpSource
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant, put_tenant
-from tests.catalog import RELATIONS, ROLES, ROUTINES, RULES, lint
+from tests.catalog import RELATIONS, ROLES, ROUTINES
 from tests.conftest import Server
 from tests.databases import shared_database
 from tests.matrix import TENANTS, Probe, call, holds, objects, takes_tenant
@@ -237,104 +237,6 @@ def test_statistics_show_no_values(owner: Conn, postgres: Server, filled: str) -
                 "select tablename from pg_stats where schemaname not in ('pg_catalog', 'information_schema')"
             ).fetchall()
             assert {name for (name,) in told} <= {"alembic_version"}
-
-
-# -- the lint --------------------------------------------------------------------------------------------------------
-
-MUTATIONS = [
-    ("row security is enabled", "alter table cdp.segment disable row level security"),
-    ("row security is forced", "alter table ops.ledger no force row level security"),
-    ("every table has tenant_id", "create table cdp.note (id bigint)"),
-    ("the policy binds reading and writing", "drop policy tenant_isolation on cdp.segment"),
-    (
-        "the policy binds reading and writing",
-        "alter policy tenant_isolation on cdp.segment with check (true)",
-    ),
-    ("the policy binds reading and writing", "alter policy tenant_isolation on cdp.segment to cdp_pipeline"),
-    ("no other policy widens it", "create policy all_see on cdp.segment for select using (true)"),
-    ("no other policy widens it", "alter policy registry on ops.tenant to public"),
-    ("no other policy widens it", "alter policy registry on ops.tenant using (true)"),
-    ("no other policy widens it", "alter policy registry on ops.tenant with check (true)"),
-    ("unique keys begin with tenant_id", "create unique index on cdp.segment (segment_id, tenant_id)"),
-    ("unique keys begin with tenant_id", "create unique index on cdp.segment (lower(tenant_id))"),
-    (
-        "unique keys begin with tenant_id",
-        "do $$ begin execute format('create unique index on embedding.%I (entity_key)', "
-        "embedding.leaf('profile', 'lotus', 'k')); end $$",
-    ),
-    (
-        "foreign keys hold tenant_id",
-        "create table cdp.note (tenant_id text, id int primary key, of int references cdp.note)",
-    ),
-    ("grants end at select, insert, update, delete", "grant truncate on cdp.segment to cdp_pipeline"),
-    ("grants end at select, insert, update, delete", "grant select on cdp.segment to public"),
-    (
-        "grants end at select, insert, update, delete",
-        "create sequence cdp.s; grant usage on cdp.s to cdp_pipeline",
-    ),
-    ("runtime roles are plain", "alter role cdp_reader bypassrls"),
-    ("runtime roles are plain", "alter role cdp_transform superuser"),
-    ("runtime roles are members of nothing", "grant cdp_owner to cdp_pipeline"),
-    ("runtime roles are members of nothing", "grant pg_read_all_data to cdp_reader"),
-    ("runtime roles own nothing", "alter table cdp.segment owner to cdp_pipeline"),
-    ("runtime roles create nothing", "grant create on schema cdp to cdp_transform"),
-    ("runtime roles create nothing", "grant create on schema public to public"),
-    ("runtime roles create nothing", "grant create on database test_isolation to cdp_pipeline"),
-    ("views run as their reader", "create view cdp.v as select 1 as one"),
-    (
-        "what row security cannot bind is granted to nobody",
-        "create materialized view cdp.m as select * from cdp.segment; grant select on cdp.m to cdp_reader",
-    ),
-    ("routines run as their caller", "alter function cdp.refresh_consent(text) security definer"),
-    (
-        "routines of the owner pin their search path",
-        "alter procedure embedding.add_partitions reset search_path",
-    ),
-    (
-        "routines of the owner pin their search path",
-        "alter procedure embedding.add_partitions set search_path = embedding, pg_catalog",
-    ),
-    (
-        "routines of the owner refuse another tenant first",
-        "create or replace procedure embedding.drop_partitions(p_tenant text, p_model text default null) "
-        "language plpgsql security definer as 'begin null; perform ops.require_tenant(p_tenant); end'",
-    ),
-    (
-        "routines of the owner refuse another tenant first",
-        "create procedure embedding.drop_partitions(p_model text, p_tenant text, p_all boolean) "
-        "language plpgsql security definer as 'begin perform ops.require_tenant(p_tenant); end'",
-    ),
-    (
-        "routines of the owner are the pipeline's alone",
-        "grant execute on procedure embedding.index_partition to cdp_reader",
-    ),
-    (
-        "immutable routines read nothing",
-        "create function cdp.one() returns bigint language sql immutable return (select count(*) from cdp.segment)",
-    ),
-    (
-        "immutable routines read nothing",
-        "create function cdp.one() returns bigint language sql immutable as 'select count(*) from cdp.segment'",
-    ),
-    (
-        "immutable routines read nothing",
-        "create function cdp.one() returns text language sql immutable return ops.current_tenant()",
-    ),
-]
-
-
-def test_the_catalog_keeps_every_rule(owner: Conn) -> None:
-    assert lint(owner) == []
-
-
-@pytest.mark.parametrize(("rule", "mutation"), MUTATIONS)
-def test_the_lint_finds_a_broken_rule(owner: Conn, rule: str, mutation: str) -> None:
-    owner.execute(mutation)
-    assert rule in {finding.partition(": ")[0] for finding in lint(owner)}
-
-
-def test_every_rule_is_broken_once() -> None:
-    assert {rule for rule, _ in MUTATIONS} == set(RULES)
 
 
 # -- pool and pipeline -------------------------------------------------------------------------------------------------
