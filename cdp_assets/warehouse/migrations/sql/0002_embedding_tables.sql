@@ -75,7 +75,9 @@ begin
             'collate "C", text_hash bytea not null, embedding public.vector not null, embedded_at timestamptz not '
             'null default now(), primary key (tenant_id, entity_key, model_id)) partition by list (tenant_id)',
             target || '_embedding');
-        execute format('create index on embedding.%I (text_hash)', target || '_embedding');
+        -- With the tenant, which row level security asks for: else the planner may prefer the primary key, and read
+        -- the whole partition for one text.
+        execute format('create index on embedding.%I (text_hash, tenant_id)', target || '_embedding');
         execute format(
             'comment on table embedding.%I is %L', target || '_embedding',
             format('One row per %s and model: the vector of its text, of unit length. Partitioned by tenant, then by '
