@@ -11,6 +11,8 @@ SOURCE ?=
 WORKERS ?= 2
 # Handed on to pytest or to the benchmark, for example ARGS="-k tombstone -x".
 ARGS ?=
+# Which of benchmarks/ `make bench` runs.
+BENCH ?= landing
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -63,8 +65,8 @@ format: $(STAMP) ## Format Python and SQL, and mend what can be mended without a
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar cdp_assets
 
-bench: $(STAMP) ## Measure landing against a plain upsert and a bare COPY (ARGS=options)
-	$(BIN)/python -m benchmarks.landing $(ARGS)
+bench: $(STAMP) ## Run a benchmark (BENCH=landing|embedding|vector_write|vector_search|embedding_sync, ARGS=options)
+	$(BIN)/python -m benchmarks.$(BENCH) $(ARGS)
 
 clean: ## Stop the embedded warehouse; remove its data, the demo world and all caches (keeps .venv)
 	@# a failing `cdp down` stops here on purpose: never delete the data of a server that still runs

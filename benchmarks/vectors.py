@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import psycopg
 
+from benchmarks.landing import in_process
 from cdp_assets.embedding import models
 from cdp_assets.embedding.providers.model import ModelSpec, Vectors
 from cdp_assets.embedding.vectors import VectorBatch
@@ -66,11 +67,6 @@ class Bench:
         self.reader = server.dsn(user="cdp_reader")
         self.warehouse = Warehouse(server.dsn(user="cdp_pipeline"))
         migrate(self.owner)
-        with psycopg.connect(self.owner, autocommit=True) as conn:
-            conn.execute(
-                "alter system set autovacuum = off"
-            )  # it would come now and then, to one way or the other
-            conn.execute("select pg_reload_conf()")
 
     def register(self, tenant_id: str, dimension: int) -> str:
         """A tenant with an active model of this dimension; returns the model's id."""
@@ -91,6 +87,19 @@ class Bench:
             )
 
 
+def _make(folder: Path) -> None:
+    """The server, set up and stopped: the size of its memory takes effect when it starts again.
+
+    1 GB instead of 128 MB: an index that does not fit is read page by page from the system's cache, several times
+    slower. No autovacuum: it would come now and then, to one way or the other.
+    """
+    server = EmbeddedServer(folder).start()
+    with psycopg.connect(server.dsn(), autocommit=True) as conn:
+        conn.execute("alter system set shared_buffers = '1GB'")
+        conn.execute("alter system set autovacuum = off")
+    server.stop()
+
+
 def scalar(conn: psycopg.Connection[Any], statement: str, *arguments: Any) -> Any:
     """The one value of the one row."""
     row = conn.execute(statement, arguments).fetchone()
@@ -105,6 +114,7 @@ def bench() -> Iterator[Bench]:
     folder = Path(tempfile.mkdtemp(prefix="cdp-bench-"))
     server = EmbeddedServer(folder / "server")
     try:
+        in_process(_make, folder / "server")
         opened = Bench(server.start())
         with opened.warehouse:
             yield opened

@@ -60,13 +60,16 @@ def first(installed: Installation) -> str:
 
 
 def rows_of(output: str, tenant: str, asset: str) -> list[str]:
-    line = next(line for line in output.splitlines() if re.search(rf"{tenant}\s+│ cdp\.{asset}\s", line))
+    line = next(line for line in output.splitlines() if re.search(rf"{tenant}\s+│ \w+\.{asset}\s", line))
     return [cell.strip() for cell in line.strip("│").split("│")]
 
 
 def test_the_first_run_builds_every_asset_for_every_tenant(first: str) -> None:
     for tenant in ("acme", "lotus", "nova"):
-        for asset in ("segment", "customer_profile", "transactional_context", "customer_metrics"):
+        for asset in (
+            "segment", "customer_profile", "transactional_context", "customer_metrics", "profile_embedding",
+            "transaction_embedding", "product_embedding", "review_embedding", "marketing_event_embedding",
+        ):  # fmt: skip
             cells = rows_of(first, tenant, asset)
             assert int(cells[2].replace(",", "")) > 0
             assert int(cells[5]) > 0, "checks ran"
@@ -76,7 +79,24 @@ def test_the_first_run_builds_every_asset_for_every_tenant(first: str) -> None:
 
 
 def test_a_second_run_says_that_nothing_changed(installed: Installation, first: str) -> None:
-    assert "Nothing changed" in installed.run("cdp", "pipeline").stdout
+    done = installed.run("cdp", "pipeline")
+    assert "Nothing changed" in done.stdout
+    assert done.stderr.count("0 provider calls") == 3
+
+
+def test_search_and_lookalike_find_rows_of_the_tenant(installed: Installation, first: str) -> None:
+    found = installed.run(
+        "cdp", "search", "màu đỏ", "--tenant", "acme", "--entity", "product", "--k", "3"
+    ).stdout
+    assert len(re.findall(r"│ +[123] │", found)) == 3
+    key = re.search(
+        r"│ +1 │ [\d.]+ │ (\w{20,22}) │",
+        installed.run("cdp", "search", "cà phê", "--tenant", "acme", "--entity", "profile").stdout,
+    )
+    assert key is not None
+    alike = installed.run("cdp", "lookalike", "--tenant", "acme", "--profile", key[1], "--k", "5").stdout
+    assert len(re.findall(r"│ +[1-5] │", alike)) == 5
+    assert key[1] not in alike.split("━┩")[-1]
 
 
 def test_a_day_later_only_what_changed_is_written(installed: Installation, first: str) -> None:
@@ -187,6 +207,9 @@ def test_every_command_explains_itself(installed: Installation) -> None:
         "status",
         "tenants",
         "quarantine",
+        "embedding",
+        "search",
+        "lookalike",
         "demo",
     ):
         assert command in top

@@ -32,7 +32,10 @@ def crowded(postgres: Server) -> Iterator[str]:
             for tenant, found in (("a", OWN), ("b", around)):
                 put_tenant(warehouse, Tenant(tenant, tenant, "active", "dump", {"folder": "unused"}, {}))
                 model = register(warehouse, tenant, DIM)
-                write(warehouse, batch(tenant, model, np.ascontiguousarray(found), names=keys(len(found), tenant)))
+                write(
+                    warehouse,
+                    batch(tenant, model, np.ascontiguousarray(found), names=keys(len(found), tenant)),
+                )
                 with warehouse.session(tenant) as session:
                     is_large = VectorStore(session).index("product", model)
                 assert is_large is (len(found) >= INDEX_FROM)
@@ -57,7 +60,9 @@ def test_a_tenant_finds_its_own_true_neighbours_amid_twenty_thousand_of_another(
             assert ask(conn, query, 10) == [keys(200, "a")[row] for row in nearest(query, OWN, 10)]
 
 
-def test_the_time_of_a_search_tells_nothing_of_another_tenants_vectors(postgres: Server, crowded: str) -> None:
+def test_the_time_of_a_search_tells_nothing_of_another_tenants_vectors(
+    postgres: Server, crowded: str
+) -> None:
     """A shared index takes 188 times as long near another tenant's vectors (pgvector 0.8.5, strict order)."""
     with reader(postgres, crowded, "a") as conn:
         for query in (NEAR, FAR) * 10:
@@ -85,13 +90,18 @@ def test_another_tenants_partition_reads_as_empty_even_by_its_own_name(
         for name in names_of_b:
             assert conn.execute(f"select count(*) from {name}").fetchone() == (0,)
         conn.execute("select set_config('app.tenant_id', 'b', false)")
-        assert [conn.execute(f"select count(*) from {name}").fetchone() for name in names_of_b] == [(20_000,)] * 3
+        assert [conn.execute(f"select count(*) from {name}").fetchone() for name in names_of_b] == [
+            (20_000,)
+        ] * 3
 
 
-def test_no_argument_of_a_search_leads_to_another_tenants_model_or_rows(postgres: Server, crowded: str) -> None:
+def test_no_argument_of_a_search_leads_to_another_tenants_model_or_rows(
+    postgres: Server, crowded: str
+) -> None:
     with reader(postgres, crowded, "a") as conn:
         found = conn.execute(
-            "select entity_key from embedding.search('product', %s::public.vector, 10000)", (str(NEAR.tolist()),)
+            "select entity_key from embedding.search('product', %s::public.vector, 10000)",
+            (str(NEAR.tolist()),),
         ).fetchall()
         assert {row[0] for row in found} == set(keys(200, "a"))
         row = conn.execute("select embedding.vector_of('product', 'b000001')").fetchone()

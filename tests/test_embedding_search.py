@@ -73,7 +73,9 @@ def test_an_exact_search_finds_the_true_neighbours_in_their_order(acme_reader: C
 
 
 @pytest.mark.parametrize("k", [1, 10, 100, 1_000])
-def test_a_search_under_an_index_gives_k_rows_and_nearly_all_of_the_true_ones(acme_reader: Conn, k: int) -> None:
+def test_a_search_under_an_index_gives_k_rows_and_nearly_all_of_the_true_ones(
+    acme_reader: Conn, k: int
+) -> None:
     recalls = []
     for query in QUERIES:
         answer = ask(acme_reader, query, k, entity="profile")
@@ -102,7 +104,9 @@ def test_a_score_is_the_cosine_whatever_the_length_of_the_query(acme_reader: Con
 
 @pytest.mark.parametrize("entity", ENTITIES_FILLED)
 def test_similar_leaves_out_the_one_that_was_asked_about(acme_reader: Conn, entity: str) -> None:
-    rows = acme_reader.execute("select entity_key from embedding.similar(%s, %s, 10)", (entity, NAMES[3])).fetchall()
+    rows = acme_reader.execute(
+        "select entity_key from embedding.similar(%s, %s, 10)", (entity, NAMES[3])
+    ).fetchall()
     assert [row[0] for row in rows] == [NAMES[row] for row in nearest(FOUND[3], FOUND, 11)[1:]]
 
 
@@ -246,7 +250,10 @@ def test_thousands_of_equal_vectors_under_an_index_hide_no_other_one(
     with reader(postgres, database, "acme") as conn:
         for query in distinct:
             found = conn.execute(
-                "select score from embedding.search('transaction', %s::public.vector, 300)", (str(query.tolist()),)
+                "select score from embedding.search('transaction', %s::public.vector, 300)",
+                (str(query.tolist()),),
             ).fetchall()
             assert len(found) == 300
-            assert np.allclose([row[0] for row in found], np.sort(distinct[rows] @ query)[::-1][:300], atol=1e-5)
+            assert np.allclose(
+                [row[0] for row in found], np.sort(distinct[rows] @ query)[::-1][:300], atol=1e-5
+            )

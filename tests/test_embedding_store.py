@@ -55,7 +55,9 @@ def test_only_rows_with_another_hash_are_written(warehouse: Warehouse) -> None:
     names = keys(120)
     changed = batch("acme", model, vectors(120, 8, seed=1), names=names)
     hashes = [b"new" if number < 10 else value for number, value in enumerate(changed.text_hashes)]
-    assert write(warehouse, dataclasses.replace(changed, text_hashes=hashes)) == Stored(written=30, unchanged=90)
+    assert write(warehouse, dataclasses.replace(changed, text_hashes=hashes)) == Stored(
+        written=30, unchanged=90
+    )
     with warehouse.session("acme") as session:
         stored = VectorStore(session).read("product", model)["embedding"].to_numpy()
     assert np.array_equal(stored[:10], changed.vectors[:10])
@@ -68,7 +70,11 @@ def test_a_batch_of_nothing_writes_nothing(warehouse: Warehouse) -> None:
     assert write(warehouse, batch("acme", model, vectors(0, 8))) == Stored()
     with warehouse.session("acme") as session:
         frame = VectorStore(session).read("product", model)
-    assert frame.schema == {"entity_key": pl.String, "text_hash": pl.Binary, "embedding": pl.Array(pl.Float32, 8)}
+    assert frame.schema == {
+        "entity_key": pl.String,
+        "text_hash": pl.Binary,
+        "embedding": pl.Array(pl.Float32, 8),
+    }
     assert frame.is_empty()
 
 
@@ -86,14 +92,23 @@ REFUSED: dict[str, tuple[Callable[[VectorBatch], VectorBatch], str]] = {
     "infinite": (_with([np.inf, 0, 0, 0]), "not of unit length"),
     "zero": (_with([0, 0, 0, 0]), "not of unit length"),
     "not normalised": (_with([1, 1, 0, 0]), "not of unit length"),
-    "another dimension": (lambda b: dataclasses.replace(b, vectors=vectors(5, 3)), r"\(5, 3\).*has 4 dimensions"),
+    "another dimension": (
+        lambda b: dataclasses.replace(b, vectors=vectors(5, 3)),
+        r"\(5, 3\).*has 4 dimensions",
+    ),
     "no table": (lambda b: dataclasses.replace(b, vectors=b.vectors[:, 0]), "has 4 dimensions"),
     "a vector too few": (lambda b: dataclasses.replace(b, vectors=b.vectors[1:]), "differ in number"),
     "a hash too few": (lambda b: dataclasses.replace(b, text_hashes=b.text_hashes[1:]), "differ in number"),
     "a generation too few": (lambda b: dataclasses.replace(b, lease=Lease("w", [1])), "differ in number"),
     "a key twice": (lambda b: dataclasses.replace(b, keys=["a", "a", "b", "c", "d"]), "a key occurs twice"),
-    "another tenant": (lambda b: dataclasses.replace(b, tenant_id="lotus"), "tenant 'lotus' in a session of 'acme'"),
-    "unknown model": (lambda b: dataclasses.replace(b, model_id="nowhere"), "'nowhere' is not registered.*models list"),
+    "another tenant": (
+        lambda b: dataclasses.replace(b, tenant_id="lotus"),
+        "tenant 'lotus' in a session of 'acme'",
+    ),
+    "unknown model": (
+        lambda b: dataclasses.replace(b, model_id="nowhere"),
+        "'nowhere' is not registered.*models list",
+    ),
 }
 
 
@@ -106,7 +121,9 @@ def test_what_is_unfit_is_refused_and_nothing_of_it_written(warehouse: Warehouse
         with pytest.raises(VectorError, match=message):
             store.write(spoil(batch("acme", model, vectors(5, 4))))
         assert store.read("product", model).is_empty()
-        assert store.write(batch("acme", model, vectors(5, 4))) == Stored(written=5), "the session is still of use"
+        assert store.write(batch("acme", model, vectors(5, 4))) == Stored(written=5), (
+            "the session is still of use"
+        )
 
 
 def frame(**columns: Any) -> pl.DataFrame:
@@ -115,7 +132,10 @@ def frame(**columns: Any) -> pl.DataFrame:
 
 
 FRAMES = {
-    "other tenant": (frame(tenant_id=pl.Series(["acme", "lotus", None])), "2 of 3 rows have another tenant_id"),
+    "other tenant": (
+        frame(tenant_id=pl.Series(["acme", "lotus", None])),
+        "2 of 3 rows have another tenant_id",
+    ),
     "other model": (frame(model_id=pl.lit("x")), "3 of 3 rows have another model_id"),
     "no hashes": (frame().drop("text_hash"), "no column text_hash"),
     "lists": (frame(embedding=pl.Series([[0.6, 0.8]] * 3)), "must be an Array"),
@@ -125,7 +145,10 @@ FRAMES = {
     ),
     "no key": (frame(entity_key=pl.Series(["a", None, "b"])), "1 rows have no entity_key"),
     "no hash": (frame(text_hash=pl.Series([b"a", None, None], dtype=pl.Binary)), "2 rows have no text_hash"),
-    "keys that are numbers": (frame(entity_key=pl.Series([1, 2, 3])), "entity_key is Int64, it must be String"),
+    "keys that are numbers": (
+        frame(entity_key=pl.Series([1, 2, 3])),
+        "entity_key is Int64, it must be String",
+    ),
 }
 
 
@@ -162,12 +185,14 @@ def test_the_same_key_has_a_vector_of_its_own_under_each_model_and_tenant(wareho
             assert VectorStore(session).read("product", one.model_id).equals(one.frame())
 
 
-def test_the_database_itself_refuses_a_vector_of_another_dimension(warehouse: Warehouse, owner_dsn: str) -> None:
+def test_the_database_itself_refuses_a_vector_of_another_dimension(
+    warehouse: Warehouse, owner_dsn: str
+) -> None:
     model = register(warehouse, "acme", 4)
     with psycopg.connect(owner_dsn) as conn, pytest.raises(psycopg.errors.CheckViolation):
         conn.execute(
-            f"insert into {leaf(conn, 'product', 'acme', model)} (tenant_id, model_id, entity_key, text_hash, embedding) "
-            "values ('acme', %s, 'k', '', '[1,0,0]')",
+            f"insert into {leaf(conn, 'product', 'acme', model)} "
+            "(tenant_id, model_id, entity_key, text_hash, embedding) values ('acme', %s, 'k', '', '[1,0,0]')",
             (model,),
         )
 

@@ -158,7 +158,9 @@ def test_a_search_goes_on_while_another_tenants_partitions_are_made(
     with warehouse.tenant(lotus) as making:
         models.add(making, lotus, spec(4))
         with psycopg.connect(postgres.dsn(database, user="cdp_reader"), autocommit=True) as conn:
-            conn.execute("select set_config('app.tenant_id', 'acme', false), set_config('lock_timeout', '2s', false)")
+            conn.execute(
+                "select set_config('app.tenant_id', 'acme', false), set_config('lock_timeout', '2s', false)"
+            )
             assert len(conn.execute("select * from embedding.search('product', '[1,0,0,0]')").fetchall()) == 3
             conn.execute("select count(*) from embedding.product_embedding")
 
@@ -183,7 +185,10 @@ def test_a_dropped_model_leaves_no_partition_and_the_other_one_whole(
 
 def test_partitions_of_the_model_that_serves_are_not_dropped(warehouse: Warehouse) -> None:
     model = register(warehouse, "acme", 4)
-    with pytest.raises(psycopg.errors.RaiseException, match="serves tenant acme"), warehouse.tenant("acme") as conn:
+    with (
+        pytest.raises(psycopg.errors.RaiseException, match="serves tenant acme"),
+        warehouse.tenant("acme") as conn,
+    ):
         conn.execute("call embedding.drop_partitions('acme', %s)", (model,))
 
 
@@ -199,7 +204,9 @@ def test_a_removed_tenant_leaves_no_partition_and_may_come_again(
     with psycopg.connect(owner_dsn) as conn:
         left = partitions(conn)
         assert len(both - left) == 2 * len(ENTITIES)
-        assert conn.execute("select distinct tenant_id from embedding.product_embedding").fetchall() == [("acme",)]
+        assert conn.execute("select distinct tenant_id from embedding.product_embedding").fetchall() == [
+            ("acme",)
+        ]
         for table in ("model", "active_model", "job"):
             assert conn.execute(f"select 1 from embedding.{table} where tenant_id = 'lotus'").fetchall() == []
     put_tenant(warehouse, Tenant(lotus, "Lotus", "active", "dump", {"folder": "unused"}, {}))

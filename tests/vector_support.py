@@ -48,7 +48,12 @@ def batch(
     """A batch whose hashes are those of its keys, and of a version of the texts."""
     names = keys(len(found)) if names is None else names
     return VectorBatch(
-        tenant_id, entity, model_id, names, [sha256((version + name).encode()).digest() for name in names], found
+        tenant_id,
+        entity,
+        model_id,
+        names,
+        [sha256((version + name).encode()).digest() for name in names],
+        found,
     )
 
 
@@ -71,7 +76,9 @@ def nearest(query: Vectors, found: Vectors, k: int) -> list[int]:
 
 def leaf(conn: psycopg.Connection[Any], entity: str, tenant_id: str, model_id: str) -> str:
     """The partition's qualified name."""
-    row = conn.execute("select 'embedding.' || embedding.leaf(%s, %s, %s)", (entity, tenant_id, model_id)).fetchone()
+    row = conn.execute(
+        "select 'embedding.' || embedding.leaf(%s, %s, %s)", (entity, tenant_id, model_id)
+    ).fetchone()
     assert row is not None
     return str(row[0])
 
@@ -88,6 +95,7 @@ def ask(conn: psycopg.Connection[Any], query: Vectors, k: int, *, entity: str = 
     return [
         row[0]
         for row in conn.execute(
-            "select entity_key from embedding.search(%s, %s::public.vector, %s)", (entity, str(query.tolist()), k)
+            "select entity_key from embedding.search(%s, %s::public.vector, %s)",
+            (entity, str(query.tolist()), k),
         )
     ]

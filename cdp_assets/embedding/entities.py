@@ -18,12 +18,14 @@ class Entity:
         source: relation whose rows it is.
         key: that relation's key, after tenant_id.
         label: SQL expression over the relation (alias `e`) that shows a row to a person without naming anyone.
+        quote: the same, of free text that a person wrote: for who asks for it, never for a page that all can see.
     """
 
     name: str
     source: str
     key: str
     label: str
+    quote: str = "null"
 
     @property
     def table(self) -> str:
@@ -50,7 +52,8 @@ REVIEW = Entity(
     "review",
     "cdp.feedback",
     "feedback_id",
-    "concat_ws(', ', e.feedback_type, 'score ' || trim_scale(e.score), left(embedding.redacted(e.comment), 60))",
+    "concat_ws(', ', e.feedback_type, 'score ' || trim_scale(e.score), e.language)",
+    quote="left(embedding.redacted(e.comment), 60)",
 )
 MARKETING_EVENT = Entity(
     "marketing_event",

@@ -31,7 +31,8 @@ class Hit:
     Attributes:
         score: cosine to the query; 1 is the same direction.
         model_id: model that both vectors are of.
-        label: what the row is, without a name, an address or a free identifier; "" when the row has just gone.
+        label: what the row is, without a name, an address or a free identifier, and of a review its first words; ""
+            when the row has just gone.
     """
 
     entity_key: str
@@ -130,11 +131,12 @@ def _hits(
 def _labelled(conn: Connection, entity: Entity, source: sql.SQL, arguments: dict[str, object]) -> list[Hit]:
     # a subquery, not a join: the planner takes a function for 1,000 rows and would hash the whole table
     statement = sql.SQL(
-        "select n.entity_key, n.score, n.model_id, coalesce((select {label} from {relation} as e "
+        "select n.entity_key, n.score, n.model_id, coalesce((select concat_ws(', ', {label}, {quote}) from {relation} as e "
         "where e.tenant_id = %(tenant)s and e.{key} = n.entity_key), '') as label "
         "from {source} as n order by n.score desc, n.entity_key"
     ).format(
         label=sql.SQL(entity.label),
+        quote=sql.SQL(entity.quote),
         relation=sql.Identifier(*entity.source.split(".")),
         key=sql.Identifier(entity.key),
         source=source,

@@ -55,6 +55,14 @@ class _PackedDumper(Dumper):
         return obj
 
 
+def register(conn: Connection) -> None:
+    """Let a connection send memoryviews as vectors (see `packed`)."""
+    info = TypeInfo.fetch(conn, "public.vector")
+    assert info is not None, "pgvector is checked when the warehouse is opened"
+    info.register(conn)
+    conn.adapters.register_dumper(memoryview, type("PackedDumper", (_PackedDumper,), {"oid": info.oid}))
+
+
 def packed(vectors: np.ndarray) -> list[memoryview]:
     """Each row of (n, dimension) in pgvector's binary form: dimension and a zero as uint16, then float32, big-endian.
 
@@ -77,12 +85,7 @@ class VectorStore:
 
     def __init__(self, session: TenantSession) -> None:
         self._session = session
-        info = TypeInfo.fetch(session.connection, "public.vector")
-        assert info is not None, "pgvector is checked when the warehouse is opened"
-        info.register(session.connection)
-        session.connection.adapters.register_dumper(
-            memoryview, type("PackedDumper", (_PackedDumper,), {"oid": info.oid})
-        )
+        register(session.connection)
         # The stage stays in memory (8 MB by default, then it goes through a file): 64 MB hold 10,000 vectors of 1,536.
         session.connection.execute(f"set temp_buffers = '{STAGE_MB}MB'")
         # Inline up to a page: a vector that fits is not sent through TOAST on its way, and none is compressed.
