@@ -22,7 +22,7 @@ from benchmarks.vectors import ENTITY, Bench, batch, bench, key, mixture
 from cdp_assets.embedding.providers.model import Vectors
 from cdp_assets.embedding.store import INDEX_FROM, VectorStore
 
-SHARES = (0.5, 0.2, 0.12, 0.08, 0.05, 0.03, 0.015, 0.005)
+SHARES = (0.7, 0.15, 0.07, 0.04, 0.02, 0.01, 0.0075, 0.0025)
 """Of all vectors, by tenant."""
 K = 10
 ROUNDS = 5
@@ -30,11 +30,10 @@ MIN_RECALL, MIN_LARGEST, MIN_SMALLEST = 0.95, 100.0, 1.0
 
 SEARCH = f"select entity_key from embedding.search('{ENTITY}', %(query)s::public.vector, {K})"
 EXACT = (
-    f"select entity_key from embedding.{ENTITY}_embedding "
-    "where model_id = (select model_id from embedding.active_model) "
+    f"select entity_key from embedding.{ENTITY}_embedding where tenant_id = %(tenant)s and model_id = %(model)s "
     f"order by embedding operator(public.<=>) %(query)s::public.vector limit {K}"
 )
-"""What somebody writes who knows the tables but not the function; row level security gives the tenant."""
+"""What somebody writes who knows tenant and model: planned for the one partition, which no index ranks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def measure(server: Bench, tenant: str, count: int, dimension: int, queries: int
         for number in range(ROUNDS):
             times: dict[str, list[float]] = {SEARCH: [], EXACT: []}
             for query in asked:
-                bind = {"query": str(query.tolist())}
+                bind = {"query": str(query.tolist()), "tenant": tenant, "model": model}
                 for statement, spent in times.items():
                     began = perf_counter()
                     found = [row[0] for row in conn.execute(statement, bind)]

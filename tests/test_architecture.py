@@ -15,7 +15,14 @@ ROOT = Path(cdp_assets.__file__).parent
 MODULES = sorted(path for path in ROOT.rglob("*.py"))
 NAMES = [str(path.relative_to(ROOT)) for path in MODULES]
 
-DAGSTER_FILES = {"__init__.py", "asset_runs.py", "definitions.py", "partitions.py", "policies.py", "resources.py"}
+DAGSTER_FILES = {
+    "__init__.py",
+    "asset_runs.py",
+    "definitions.py",
+    "partitions.py",
+    "policies.py",
+    "resources.py",
+}
 DAGSTER_FOLDERS = {"automation", "checks", "io_managers"}
 STAGES = {"landing", "modeling", "embedding", "datasets", "audience", "activation"}
 UPPER = {"checks", "automation", "cli", "definitions"}

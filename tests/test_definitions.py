@@ -62,7 +62,9 @@ def test_only_the_sources_are_external(definitions: dg.Definitions) -> None:
     """A typo in deps would become an external asset without a word."""
     graph = definitions.resolve_asset_graph()
     external = {key.to_user_string() for key in graph.external_asset_keys}
-    assert external == {f"leo_cdp/{collection}" for collection in COLLECTIONS} | {"activation/marketing_event"}
+    assert external == {f"leo_cdp/{collection}" for collection in COLLECTIONS} | {
+        "activation/marketing_event"
+    }
 
 
 if __name__ == "__main__":

@@ -137,11 +137,11 @@ FAULTS: dict[str, tuple[str, tuple[str, ...], dict[str, tuple[int, Severity]], s
     ),
     "a search that finds something else": (
         "review",
-        ("create or replace function embedding.search(p_entity text, p_query public.vector, p_k integer default 10, "
+        ("alter function embedding.search rename to searched",
+         "create function embedding.search(p_entity text, p_query public.vector, p_k integer default 10, "
          "p_model text default null) returns table (entity_key text, score double precision, model_id text) "
-         "language sql as $$ select n.entity_key, n.score, n.model_id from embedding.nearest(p_entity, p_query, "
-         "p_k + 5, p_model, '{{}}') as n "
-         "where p_entity <> 'review' or n.score < 0.99 order by n.score desc limit p_k $$",),
+         "language sql as $$ select n.entity_key, n.score, n.model_id from embedding.searched(p_entity, p_query, "
+         "p_k + 5, p_model) as n where p_entity <> 'review' or n.score < 0.99 order by n.score desc limit p_k $$",),
         {"review.self_retrieval": (38, ERROR)},
         "",
     ),

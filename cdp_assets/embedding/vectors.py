@@ -77,7 +77,11 @@ class VectorBatch:
         for column, type_ in (("entity_key", pl.String), ("text_hash", pl.Binary)):
             if frame.schema[column] != type_:
                 raise VectorError(f"{entity}: column {column} is {frame.schema[column]}, it must be {type_}")
-        for column, what in (("entity_key", "entity_key"), ("text_hash", "text_hash"), ("embedding", "vector")):
+        for column, what in (
+            ("entity_key", "entity_key"),
+            ("text_hash", "text_hash"),
+            ("embedding", "vector"),
+        ):
             if frame[column].null_count():
                 raise VectorError(f"{entity}: {frame[column].null_count()} rows have no {what}")
         return cls(

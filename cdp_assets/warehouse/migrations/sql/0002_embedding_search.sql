@@ -1,7 +1,8 @@
 -- embedding: search and lookalikes, for every role that may read. A result comes from one partition, so from one model.
 
-create function embedding.nearest(
-    p_entity text, p_query public.vector, p_k integer, p_model text, p_without text[]
+create function embedding.search(
+    p_entity text, p_query public.vector, p_k integer default 10, p_model text default null,
+    p_without text[] default '{}'
 )
 returns table (entity_key text, score double precision, model_id text)
 language plpgsql stable as $$
@@ -12,9 +13,10 @@ declare
     model text;
     dims integer;
     leaf text;
-    -- ten more than wanted, since keys that are equally near are put in order afterwards
-    candidates text := 'select v.entity_key, v.embedding from embedding.%1$I as v where v.entity_key <> all($3) '
-        'order by v.embedding <=> $1 limit $4 + 10';
+    wanted integer;
+    others text := '';
+    candidates text := 'select v.entity_key, v.embedding <=> $1 as distance from embedding.%1$I as v where true %4$s '
+        'order by distance, v.entity_key limit $4';
 begin
     if (p_entity = any(embedding.entities())) is not true then
         raise exception 'unknown entity %, known are %', p_entity, embedding.entities();
@@ -38,36 +40,30 @@ begin
         raise exception 'the query is a zero vector, which is near to nothing';
     end if;
     leaf := embedding.leaf(p_entity, tenant, model);
+    if cardinality(without) > 0 then
+        others := 'and v.entity_key <> all($3)';
+    end if;
     -- Above 1,000 candidates an exact scan finds more and takes about as long: the keys to be left out of a lookalike
-    -- are the nearest ones, so that an index would have to go through them all.
-    if p_k + cardinality(without) <= 1000 and to_regclass(format('embedding.%I', leaf || '_texts')) is not null then
-        -- 60: recall 0.97 at 200,000 vectors where the default of 40 has 0.96. Iterative: more than the first
-        -- thousand, too. The order of half precision is made anew below.
-        perform set_config(
-            'hnsw.ef_search', least(greatest(60, 2 * (p_k + cardinality(without))), 1000)::text, true);
+    -- are the nearest ones, so that an index would have to go through them all. Five more than wanted: the index ranks
+    -- at half precision, what it finds is ranked again.
+    wanted := p_k + cardinality(without) + 5;
+    if wanted <= 1005 and to_regclass(format('embedding.%I', leaf || '_texts')) is not null then
+        perform set_config('hnsw.ef_search', least(greatest(60, 2 * wanted), 1000)::text, true);
+        -- iterative: rows that were deleted a moment ago are still in the graph, and count as found otherwise
         perform set_config('hnsw.iterative_scan', 'relaxed_order', true);
-        candidates := 'select v.entity_key, v.embedding from (select t.text_hash from embedding.%2$I as t '
-            'order by t.embedding <=> $1::public.halfvec(%3$s) limit $4 + 10 + cardinality($3)) as t '
-            'cross join lateral (select v.entity_key, v.embedding from embedding.%1$I as v '
-            'where v.text_hash = t.text_hash and v.entity_key <> all($3) limit $4) as v';
+        candidates := 'select v.entity_key, v.distance from (select t.text_hash from embedding.%2$I as t '
+            'order by t.embedding <=> $1::public.halfvec(%3$s) limit $5) as t '
+            'cross join lateral (select v.entity_key, v.embedding <=> $1 as distance from embedding.%1$I as v '
+            'where v.text_hash = t.text_hash %4$s limit $4) as v';
     end if;
     return query execute format(
-        'select n.entity_key, 1 - (n.embedding <=> $1), $2 from (' || candidates || ') as n '
-        'order by n.embedding <=> $1, n.entity_key limit $4', leaf, leaf || '_texts', dims
-    ) using query, model, without, p_k;
+        'select n.entity_key, 1 - n.distance, $2 from (' || candidates || ') as n '
+        'order by n.distance, n.entity_key limit $4', leaf, leaf || '_texts', dims, others
+    ) using query, model, without, p_k, wanted;
 end
 $$;
 
-create function embedding.search(
-    p_entity text, p_query public.vector, p_k integer default 10, p_model text default null
-)
-returns table (entity_key text, score double precision, model_id text)
-language sql stable as $$
-    select n.entity_key, n.score, n.model_id from embedding.nearest(p_entity, p_query, p_k, p_model, '{}') as n
-$$;
-
-comment on function embedding.nearest(text, public.vector, integer, text, text[]) is 'The k nearest of an entity by cosine, without these keys';
-comment on function embedding.search(text, public.vector, integer, text) is 'The k entities whose texts are nearest to a query vector by cosine (score: 1 is the same direction), of the active model or the one named; exact below the index threshold';
+comment on function embedding.search(text, public.vector, integer, text, text[]) is 'The k entities whose texts are nearest to a query vector by cosine (score: 1 is the same direction), of the active model or the one named, some keys left out; exact below the index threshold';
 
 create function embedding.vector_of(p_entity text, p_key text, p_model text default null)
 returns public.vector
@@ -106,7 +102,7 @@ begin
         using hint = 'it has no text, was deleted, or its job is still open (embedding.job)';
     end if;
     return query select n.entity_key, n.score, n.model_id
-    from embedding.nearest(p_entity, seed, p_k, null, array[p_key]) as n;
+    from embedding.search(p_entity, seed, p_k, null, array[p_key]) as n;
 end
 $$;
 
@@ -134,7 +130,7 @@ begin
         using hint = 'merged and vanished profiles have none; name the profile that they were merged into';
     end if;
     return query select n.entity_key, n.score, n.model_id
-    from embedding.nearest('profile', centre, p_k, model, p_profiles) as n;
+    from embedding.search('profile', centre, p_k, model, p_profiles) as n;
 end
 $$;
 

@@ -24,8 +24,8 @@ grant execute on function
 embedding.squeezed(text), embedding.is_plain(text), embedding.redacted(text), embedding.cleaned(text),
 embedding.sorted(text[]), embedding.listed(text, text[]), embedding.joined(text[]),
 embedding.text_hash(integer, text), embedding.product_text(text, text, text, text[], text), embedding.entities(),
-embedding.leaf(text, text, text), embedding.search(text, public.vector, integer, text),
-embedding.nearest(text, public.vector, integer, text, text[]), embedding.vector_of(text, text, text),
+embedding.leaf(text, text, text), embedding.search(text, public.vector, integer, text, text[]),
+embedding.vector_of(text, text, text),
 embedding.similar(text, text, integer), embedding.lookalike(text[], integer),
 embedding.lookalike_segment(text, integer)
 to cdp_transform, cdp_reader;
