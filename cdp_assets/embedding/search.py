@@ -131,7 +131,8 @@ def _hits(
 def _labelled(conn: Connection, entity: Entity, source: sql.SQL, arguments: dict[str, object]) -> list[Hit]:
     # a subquery, not a join: the planner takes a function for 1,000 rows and would hash the whole table
     statement = sql.SQL(
-        "select n.entity_key, n.score, n.model_id, coalesce((select concat_ws(', ', {label}, {quote}) from {relation} as e "
+        "select n.entity_key, n.score, n.model_id, "
+        "coalesce((select concat_ws(', ', {label}, {quote}) from {relation} as e "
         "where e.tenant_id = %(tenant)s and e.{key} = n.entity_key), '') as label "
         "from {source} as n order by n.score desc, n.entity_key"
     ).format(

@@ -19,8 +19,8 @@ from cdp_assets.warehouse.connection import Connection, TenantSession
 
 INDEX_FROM = 10_000
 """Vectors of one partition from which an index pays. Measured with 384 and 768 dimensions (benchmarks/vector_search, a
-query): exact 3 and 4 ms for 2,000 vectors, 5 and 7 ms for 5,000, 8 and 11 ms for 10,000, 21 and 25 ms for 20,000; with an
-index 2 to 3 ms for any of them. But every text that changes then costs 1.5 ms more, and the recall is not 1 any more."""
+query): exact 3 and 4 ms for 2,000 vectors, 5 and 7 ms for 5,000, 8 and 11 ms for 10,000, 21 and 25 ms for 20,000; with
+an index 2 to 3 ms for any of them. But every text that changes then costs 1.5 ms more, and recall is not 1 any more."""
 
 STAGE_MB = 64
 """Memory of a session for vectors on their way; taken as it is needed."""

@@ -55,6 +55,9 @@ class VectorBatch:
         Args:
             frame: entity_key (String), text_hash (Binary), embedding (Array of Float32); a column tenant_id or
                 model_id, where there is one, must hold nothing but the batch's own.
+            tenant_id: whose vectors they are.
+            entity: of which entity.
+            model_id: under which model.
 
         Raises:
             VectorError: a column is missing or of another type, or rows are of another tenant or model.
