@@ -90,7 +90,7 @@ def test_search_and_lookalike_find_rows_of_the_tenant(installed: Installation, f
     ).stdout
     assert len(re.findall(r"│ +[123] │", found)) == 3
     key = re.search(
-        r"│ +1 │ [\d.]+ │ (\w{20,22}) │",
+        r"│ +1 │ [\d.]+ │ (\w{20,22}) +│",
         installed.run("cdp", "search", "cà phê", "--tenant", "acme", "--entity", "profile").stdout,
     )
     assert key is not None

@@ -129,8 +129,6 @@ def test_batches_hold_every_row_once_within_both_limits() -> None:
 def test_every_backend_gives_the_same_vectors_with_the_models_prefixes(
     tiny: Path, tiny_data: Path, backend: str
 ) -> None:
-    if backend == "openvino":
-        pytest.importorskip("openvino")
     chosen = local_settings(
         tiny_data, embedding_provider="sentence-transformers", embed_model_id=str(tiny), embed_backend=backend
     )

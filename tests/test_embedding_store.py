@@ -65,6 +65,19 @@ def test_only_rows_with_another_hash_are_written(warehouse: Warehouse) -> None:
     assert np.array_equal(stored[100:], changed.vectors[100:])
 
 
+def test_a_batch_that_is_staged_in_parts_is_written_as_one(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cdp_assets.embedding.store.PART_BYTES", 7 * 8 * 4)
+    model = register(warehouse, "acme", 8)
+    given = batch("acme", model, vectors(100, 8))
+    write(warehouse, dataclasses.replace(given, keys=given.keys[:50], text_hashes=given.text_hashes[:50],
+                                         vectors=given.vectors[:50]))  # fmt: skip
+    assert write(warehouse, given) == Stored(written=50, unchanged=50)
+    with warehouse.session("acme") as session:
+        assert VectorStore(session).read("product", model).equals(given.frame())
+
+
 def test_a_batch_of_nothing_writes_nothing(warehouse: Warehouse) -> None:
     model = register(warehouse, "acme", 8)
     assert write(warehouse, batch("acme", model, vectors(0, 8))) == Stored()

@@ -174,7 +174,7 @@ READERS_CALL = {
     *(
         f"embedding.{name}"
         for name in (
-            *("search", "nearest", "similar", "lookalike", "lookalike_segment", "vector_of"),
+            *("search", "similar", "lookalike", "lookalike_segment", "vector_of"),
             # what those and the views of texts are made of
             *(
                 "entities",

@@ -4,7 +4,7 @@ Belongs here: keys, lineage, the registry entry, what the page shows. What is em
 the IO manager `vectors` writes. Annotations are not postponed: Dagster reads them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
@@ -78,7 +78,7 @@ class RecordedFill:
         if isinstance(error, PERMANENT):
             raise dg.Failure(f"{self._fill.tenant_id}: {error}", allow_retries=False) from error
 
-    def __iter__(self) -> Iterator[VectorBatch]:
+    def __iter__(self) -> Generator[VectorBatch]:
         active_tenant(self._warehouse, self._fill.tenant_id)
         yield from self._fill
 

@@ -37,7 +37,8 @@ PROFILE = Entity(
     "profile",
     "cdp.customer_profile",
     "cdp_profile_id",
-    "concat_ws(', ', e.profile_type, e.city, e.age_group, e.funnel_stage)",
+    # a number in a city is that of a house
+    "concat_ws(', ', e.profile_type, case when e.city !~ '[0-9]' then e.city end, e.age_group, e.funnel_stage)",
 )
 TRANSACTION = Entity(
     "transaction",

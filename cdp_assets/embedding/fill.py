@@ -6,7 +6,8 @@ and failing (`worker`), writing (`store`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from cdp_assets.embedding import models, queue
@@ -45,7 +46,7 @@ class Fill:
     tallies: dict[str, Tally] = field(default_factory=dict)
     note: str = ""
 
-    def __iter__(self) -> Iterator[VectorBatch]:
+    def __iter__(self) -> Generator[VectorBatch]:
         self.model = self._serving()
         with self.warehouse.tenant(self.tenant_id) as conn:
             found = models.registered(conn, self.tenant_id)
@@ -73,15 +74,16 @@ class Fill:
                 if (each.model_id, each.entity) == (model_id, self.entity)
             )
 
-    def _drain(self, model: Model) -> Iterator[VectorBatch]:
+    def _drain(self, model: Model) -> Generator[VectorBatch]:
         worker = Worker(self.warehouse, self.tenant_id, model.model_id, self.provider_of(model.spec))
         tally = self.tallies[model.model_id] = worker.tally
         written = 0
-        for batch in worker.batches(self.entity):
-            yield batch
-            if (written + len(batch.keys)) // 5_000 > written // 5_000:
-                self.say(
-                    f"{self.tenant_id} {self.entity}: {tally.texts:,} texts embedded, "
-                    f"{tally.texts / max(tally.provider_s, 1e-9):,.0f} a second of the provider"
-                )
-            written += len(batch.keys)
+        with closing(worker.batches(self.entity)) as batches:
+            for batch in batches:
+                yield batch
+                if (written + len(batch.keys)) // 5_000 > written // 5_000:
+                    self.say(
+                        f"{self.tenant_id} {self.entity}: {tally.texts:,} texts embedded, "
+                        f"{tally.texts / max(tally.provider_s, 1e-9):,.0f} a second of the provider"
+                    )
+                written += len(batch.keys)

@@ -5,6 +5,7 @@ Belongs here: how vectors travel. Does not belong here: what is embedded and whe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,16 +15,17 @@ from psycopg.adapt import Buffer, Dumper
 from psycopg.pq import Format
 from psycopg.types import TypeInfo
 
+from cdp_assets.embedding.providers.model import Vectors
 from cdp_assets.embedding.vectors import VectorBatch, VectorError, frame_of
 from cdp_assets.warehouse.connection import Connection, TenantSession
 
 INDEX_FROM = 10_000
-"""Vectors of one partition from which an index pays. Measured with 384 and 768 dimensions (benchmarks/vector_search, a
-query): exact 3 and 4 ms for 2,000 vectors, 5 and 7 ms for 5,000, 8 and 11 ms for 10,000, 21 and 25 ms for 20,000; with
-an index 2 to 3 ms for any of them. But every text that changes then costs 1.5 ms more, and recall is not 1 any more."""
+"""Vectors of one partition from which an index pays. Measured with 384 and 768 dimensions (benchmarks/vectors, ms a
+query): exact 3 and 4 for 2,000 vectors, 5 and 7 for 5,000, 8 and 11 for 10,000, 21 and 25 for 20,000; with an index 2
+to 3 for any of them. But each text that changes then costs 1.5 ms more, and the recall is no longer 1."""
 
-STAGE_MB = 64
-"""Memory of a session for vectors on their way; taken as it is needed."""
+PART_BYTES = 16 * 2**20
+"""Vectors that are staged at once: a larger stage leaves the processor's cache, and writing becomes a fifth slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,22 @@ def register(conn: Connection) -> None:
     conn.adapters.register_dumper(memoryview, type("PackedDumper", (_PackedDumper,), {"oid": info.oid}))
 
 
-def packed(vectors: np.ndarray) -> list[memoryview]:
+def packed(vectors: Vectors) -> Iterator[memoryview]:
     """Each row of (n, dimension) in pgvector's binary form: dimension and a zero as uint16, then float32, big-endian.
 
-    One conversion for all rows: per row it would cost more than sending them.
+    Converted by the thousand: row by row it would cost more than sending them, and all at once nothing would be sent
+    meanwhile.
     """
-    rows, dimension = vectors.shape
-    records = np.zeros(rows, dtype=[("dimension", ">u2"), ("unused", ">u2"), ("values", ">f4", (dimension,))])
-    records["dimension"] = dimension
-    records["values"] = vectors
-    view, size = memoryview(records.tobytes()), records.itemsize
-    return [view[start : start + size] for start in range(0, rows * size, size)]
+    for start in range(0, len(vectors), 1_000):
+        rows = vectors[start : start + 1_000]
+        dimension = rows.shape[1]
+        records = np.zeros(
+            len(rows), dtype=[("dimension", ">u2"), ("unused", ">u2"), ("values", ">f4", (dimension,))]
+        )
+        records["dimension"] = dimension
+        records["values"] = rows
+        view, size = records.view(np.uint8).data, records.itemsize
+        yield from (view[place : place + size] for place in range(0, len(view), size))
 
 
 class VectorStore:
@@ -88,8 +95,8 @@ class VectorStore:
     def __init__(self, session: TenantSession) -> None:
         self._session = session
         register(session.connection)
-        # The stage stays in memory (8 MB by default, then it goes through a file): 64 MB hold 10,000 vectors of 1,536.
-        session.connection.execute(f"set temp_buffers = '{STAGE_MB}MB'")
+        # The stage stays in memory; with 8 MB, the default, it would go through a file.
+        session.connection.execute("set temp_buffers = '64MB'")
         # Inline up to a page: a vector that fits is not sent through TOAST on its way, and none is compressed.
         session.connection.execute(
             'create temporary table if not exists vector_stage (entity_key text collate "C", text_hash bytea, '
@@ -111,11 +118,17 @@ class VectorStore:
             batch.require_fit(self._dimension(conn, batch.model_id))
             if not batch.keys:
                 return Stored()
-            self._stage(conn, batch)
-            if batch.lease is None:
-                stored = self._merge(conn, batch)
-            else:
-                stored = self._complete(conn, batch, batch.lease.worker)
+            if batch.lease is not None:
+                self._stage(conn, batch)
+                return self._complete(conn, batch, batch.lease.worker)
+            leaf = _leaf(conn, batch.entity, batch.model_id)
+            # Other writers wait (readers do not), so that what a comparison finds is still so when it is acted upon.
+            conn.execute(sql.SQL("lock table {} in share row exclusive mode").format(leaf))
+            stored = Stored()
+            for part in batch.parts(max(1, PART_BYTES // batch.vectors[0].nbytes)):
+                self._stage(conn, part)
+                stored += self._merge(conn, part, leaf)
+                conn.execute("truncate pg_temp.vector_stage")
         return stored
 
     def _dimension(self, conn: Connection, model_id: str) -> int:
@@ -140,10 +153,7 @@ class VectorStore:
             for row in zip(batch.keys, batch.text_hashes, generations, packed(batch.vectors), strict=True):
                 copy.write_row(row)
 
-    def _merge(self, conn: Connection, batch: VectorBatch) -> Stored:
-        leaf = _leaf(conn, batch.entity, batch.model_id)
-        # Other writers wait (readers do not), so that what the comparison finds is still so when it is acted upon.
-        conn.execute(sql.SQL("lock table {} in share row exclusive mode").format(leaf))
+    def _merge(self, conn: Connection, batch: VectorBatch, leaf: sql.Identifier) -> Stored:
         row = conn.execute(
             sql.SQL(
                 "select count(t.entity_key), count(*) filter (where t.text_hash = s.text_hash) "

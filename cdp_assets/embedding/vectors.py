@@ -5,8 +5,8 @@ Belongs here: the batch, what it refuses, its way from and to a frame. Does not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -96,6 +96,15 @@ class VectorBatch:
             np.ascontiguousarray(frame["embedding"].to_numpy(), dtype=np.float32),
         )
 
+    def parts(self, rows: int) -> Iterator[VectorBatch]:
+        """The batch in pieces of so many rows, without copying vectors; only for one that comes without jobs."""
+        assert self.lease is None
+        for start in range(0, len(self.keys), rows):
+            part = slice(start, start + rows)
+            yield replace(
+                self, keys=self.keys[part], text_hashes=self.text_hashes[part], vectors=self.vectors[part]
+            )
+
     def frame(self) -> pl.DataFrame:
         """entity_key, text_hash, embedding."""
         return frame_of(self.keys, self.text_hashes, self.vectors)
@@ -121,7 +130,8 @@ class VectorBatch:
                 f"{self.entity}: vectors of shape {self.vectors.shape}, model {self.model_id} has {dimension} "
                 "dimensions"
             )
-        norms = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors, dtype=np.float64))
+        with np.errstate(over="ignore", invalid="ignore"):
+            norms = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))
         unfit = ~(np.abs(norms - 1) <= UNIT)  # so written, NaN is unfit
         if unfit.any():
             first = int(unfit.argmax())

@@ -122,7 +122,7 @@ class Worker:
         self._extended = 0.0
         self._left = 0
 
-    def batches(self, entity: str) -> Iterator[VectorBatch]:
+    def batches(self, entity: str) -> Generator[VectorBatch]:
         """Claim until nothing is ready, and yield vectors as they come.
 
         The iterator holds leases: exhaust it, or close it (`contextlib.closing`) to give them back at once. While a

@@ -6,8 +6,8 @@ is `embedding.store`; where they come from is the asset.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, closing
 from time import perf_counter
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,7 +25,7 @@ from cdp_assets.warehouse.connection import Warehouse
 class VectorStream(AbstractContextManager[Any], Protocol):
     """Vectors that are made while they are written: each batch is stored before the next is asked for."""
 
-    def __iter__(self) -> Iterator[VectorBatch]: ...
+    def __iter__(self) -> Generator[VectorBatch]: ...
 
     def conclude(self, stored: Stored) -> Mapping[str, Any]:
         """Called once all is written; returns metadata for the asset's page."""
@@ -61,8 +61,9 @@ class PgVectorIOManager(dg.IOManager):
                 written_s, metadata = perf_counter() - began, {}
             else:
                 stored, written_s, filled = Stored(), 0.0, set()
-                with obj:
-                    for batch in obj:
+                # closed at once when a write fails: the stream holds leases
+                with obj, closing(iter(obj)) as batches:
+                    for batch in batches:
                         start = perf_counter()
                         stored += store.write(batch)
                         written_s += perf_counter() - start
