@@ -1,4 +1,4 @@
-"""What the assets of every stage share: one registry entry per run, and how a table is shown on its page.
+"""What the assets of every stage share: common arguments, one registry entry per run, how a table is shown.
 
 Belongs here: Dagster's context and metadata on one side, `warehouse.registry` on the other. Does not belong here: what
 an asset does (its stage).
@@ -6,14 +6,38 @@ an asset does (its stage).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
 
+from cdp_assets import policies
+from cdp_assets.partitions import tenants
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.registry import Summary, Trigger, record_run
+
+
+def tenant_table(
+    schema: str, table: str, *, group: str, kinds: Iterable[str], **more: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Decorator of an asset that is one table of the warehouse, made for one tenant at a time.
+
+    `more` is what differs between tables: description, deps, pool, freshness.
+    """
+    decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+        key=[schema, table],
+        partitions_def=tenants,
+        group_name=group,
+        kinds={"postgres", *kinds},
+        owners=policies.OWNERS,
+        tags={"cdp/stage": group},
+        retry_policy=policies.RETRY,
+        metadata={"dagster/table_name": f"{schema}.{table}"},
+        **more,
+    )
+    return decorate
 
 
 def recorded(

@@ -1,17 +1,11 @@
 """A process whose workers kill themselves with SIGKILL: driven by `test_embedding_worker_kill` through its input.
 
 Belongs here: the points at which a worker may die, as wrappers around the product's functions. Does not belong here:
-what must be true afterwards. Each job is a line of JSON, runs in a fork (no import is paid twice) and is answered by a
-line with its exit code: -9 when the point was reached, 0 when the worker came to its end.
+what must be true afterwards, and the process itself (`killing`).
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-import traceback
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -21,39 +15,10 @@ from cdp_assets.embedding import queue
 from cdp_assets.embedding.store import VectorStore
 from cdp_assets.warehouse.connection import Warehouse
 from tests.embedding_queue_support import Scripted, drain, worker_of
-from tests.kill_worker import Trap
+from tests.killing import Point, Trap, after, before, serve
 
 BATCH = 8
 CLAIM = 16
-
-Point = Callable[[Trap, Scripted], None]
-
-
-def before(owner: Any, name: str) -> Point:
-    def install(trap: Trap, provider: Scripted) -> None:
-        original = getattr(owner, name)
-
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            trap.spring()
-            return original(*args, **kwargs)
-
-        setattr(owner, name, wrapped)
-
-    return install
-
-
-def after(owner: Any, name: str) -> Point:
-    def install(trap: Trap, provider: Scripted) -> None:
-        original = getattr(owner, name)
-
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            result = original(*args, **kwargs)
-            trap.spring()
-            return result
-
-        setattr(owner, name, wrapped)
-
-    return install
 
 
 def amid_claim(trap: Trap, provider: Scripted) -> None:
@@ -105,20 +70,5 @@ def run(job: dict[str, Any]) -> None:
         drain(worker, warehouse, "product", tenant=job["tenant"])
 
 
-def main() -> None:
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            try:
-                run(json.loads(line))
-            except BaseException:  # noqa: BLE001 - a fork must never return into its parent's loop
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(run)

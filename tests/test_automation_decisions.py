@@ -124,6 +124,13 @@ def test_the_back_off_doubles_up_to_an_hour(failures: int, minutes: int) -> None
     assert decisions.backoff(failures) == timedelta(minutes=minutes)
 
 
+def test_the_wait_counts_from_the_last_failure() -> None:
+    assert decisions.waits_until([ago(minutes=9), ago(minutes=1), ago(minutes=30)]) == ago(
+        minutes=1
+    ) + timedelta(minutes=4)
+    assert decisions.waits_until([]) is None
+
+
 @pytest.mark.parametrize(
     ("seconds", "ended", "left"),
     [

@@ -109,6 +109,36 @@ def test_jobs_that_wait_or_were_given_up_ask_for_no_run(two: Warehouse, instance
     assert asked(tick(two, instance)) == []
 
 
+def test_a_tenant_whose_last_run_failed_waits_and_that_is_said(
+    two: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    change(two, "acme")
+    in_flight(instance, dg.DagsterRunStatus.FAILURE, embedding_refresh.name, cdp__tenant="acme")
+    change(two, "lotus")
+    assert asked(tick(two, instance)) == ["lotus"]
+    with two.tenant("lotus") as conn:
+        conn.execute("delete from embedding.job")
+    result = tick(two, instance)
+    assert not result.run_requests
+    assert "acme: waits until" in str(result.skip_reason)
+
+
+def test_a_success_ends_the_waiting(two: Warehouse, instance: dg.DagsterInstance) -> None:
+    change(two, "acme")
+    in_flight(instance, dg.DagsterRunStatus.FAILURE, embedding_refresh.name, cdp__tenant="acme")
+    in_flight(instance, dg.DagsterRunStatus.SUCCESS, embedding_refresh.name, cdp__tenant="acme")
+    assert asked(tick(two, instance)) == ["acme"]
+
+
+def test_a_failure_of_another_tenant_or_job_holds_nobody(
+    two: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    change(two, "acme")
+    in_flight(instance, dg.DagsterRunStatus.FAILURE, embedding_refresh.name, cdp__tenant="lotus")
+    in_flight(instance, dg.DagsterRunStatus.FAILURE, leo_cdp_sync.name, cdp__tenant="acme")
+    assert asked(tick(two, instance)) == ["acme"]
+
+
 def test_a_change_while_the_sensor_listens_is_answered_within_the_tick(
     two: Warehouse, instance: dg.DagsterInstance
 ) -> None:

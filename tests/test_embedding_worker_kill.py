@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -24,12 +19,12 @@ from tests.embedding_queue_support import (
     products,
     worker_of,
 )
+from tests.killing import Kill, worker
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.usefixtures("acme")]
 
 TEXTS = 40
 LEASE_S = 0.5
-Kill = Callable[..., int]
 
 # Point -> after how many batches of this round everything is written at the latest.
 PLAN = [
@@ -43,22 +38,8 @@ PLAN = [
 @pytest.fixture(scope="module")
 def kill() -> Iterator[Kill]:
     """Runs a worker in a process of its own that dies at a point; gives its exit code."""
-    command = [sys.executable, "-m", "tests.embedding_kill"]
-    root = Path(__file__).parent.parent
-    with subprocess.Popen(
-        command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-
-        def run(**job: Any) -> int:
-            process.stdin.write(json.dumps(job) + "\n")
-            process.stdin.flush()
-            return int(process.stdout.readline())
-
+    with worker("tests.embedding_kill") as run:
         yield run
-        process.stdin.close()
-        assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize(("points", "most"), [plan[1:] for plan in PLAN], ids=[plan[0] for plan in PLAN])

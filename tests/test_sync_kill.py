@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -18,7 +13,7 @@ from cdp_assets.landing.sync import Mode
 from cdp_assets.sources.model import CONVERSION, PROFILE
 from cdp_assets.warehouse.connection import Warehouse
 from tests.conftest import Server
-from tests.kill_worker import BATCH, POINTS, world
+from tests.killing import Kill, worker
 from tests.landing_support import (
     MemorySource,
     Table,
@@ -30,13 +25,13 @@ from tests.landing_support import (
     watermark,
 )
 from tests.leo_documents import iso
+from tests.sync_kill import BATCH, POINTS, world
 
 pytestmark = pytest.mark.fault
 
 BOTH = (PROFILE, CONVERSION)
 TENANT = "acme"
 Tables = dict[str, Table]
-Kill = Callable[..., int]
 
 FIRST_LOAD = [("page 5 of a scan", 1), ("before COPY", 4), ("amid COPY", 4), ("staged", 4), ("merged", 4),
               ("ledger written", 4), ("quarantine written", 4), ("batch committed", 4), ("batch committed", 16),
@@ -50,22 +45,8 @@ WINDOW = [("page 2 of the window", 1), ("merged", 3), ("watermark moved", 2), ("
 @pytest.fixture(scope="module")
 def kill() -> Iterator[Kill]:
     """Runs a sync in a process of its own that dies at a point; gives its exit code."""
-    command = [sys.executable, "-m", "tests.kill_worker"]
-    root = Path(__file__).parent.parent
-    with subprocess.Popen(
-        command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-
-        def run(**job: Any) -> int:
-            process.stdin.write(json.dumps(job) + "\n")
-            process.stdin.flush()
-            return int(process.stdout.readline())
-
+    with worker("tests.sync_kill") as run:
         yield run
-        process.stdin.close()
-        assert process.wait(30) == 0
 
 
 @contextmanager

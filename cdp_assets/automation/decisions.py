@@ -178,6 +178,11 @@ def backoff(failures: int) -> timedelta:
     return min(LONGEST_BACKOFF, FIRST_BACKOFF * (1 << min(failures - 1, 16)))
 
 
+def waits_until(failed: Collection[datetime]) -> datetime | None:
+    """When a try may follow these failures in a row, given by their ends; None: at once, there were none."""
+    return max(failed) + backoff(len(failed)) if failed else None
+
+
 def changed_collections(state: TenantState, signatures: Mapping[str, Signature]) -> list[str]:
     """Collections whose signature differs from the one that the last successful sweep vouches for."""
     return [
@@ -202,7 +207,7 @@ def plan(state: TenantState, changed: Sequence[str], now: datetime) -> Plan:
     waiting = {
         collection: until
         for collection, known in state.collections.items()
-        if known.failed and (until := max(known.failed.values()) + backoff(len(known.failed))) > now
+        if (until := waits_until(known.failed.values())) is not None and until > now
     }
     notes = [f"{each} waits until {waiting[each]:%H:%M:%S} UTC" for each in changed if each in waiting]
     return Plan(

@@ -6,6 +6,7 @@ job `embedding_refresh`; long-lived workers (`cdp embedding worker`) take the sa
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from time import monotonic
 
 import dagster as dg
@@ -24,6 +25,7 @@ LISTEN_S = 20.0
 """A tick that finds nothing waits so long for a NOTIFY. With 30 s between two ticks a change is seen within 10 s at
 most, and a NOTIFY that nobody heard within 30 s; a third of the 60 s after which Dagster gives a tick up."""
 
+NOTHING = "no text waits for a vector"
 
 _QUEUED_ONLY = {
     "ops": {f"embedding__{entity.table}": {"config": {"compares": False}} for entity in ENTITIES.values()}
@@ -63,11 +65,22 @@ def _tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.Senso
         context.instance.get_dynamic_partitions(TENANT_DIMENSION),
         busy=runs.busy_tenants(context.instance, embedding=True),
     )
-    ready = [tenant_id for tenant_id in due.tenants if queue.is_ready(warehouse, tenant_id)][:MAX_REQUESTS]
+    ready: list[str] = []
+    waiting: list[str] = []
+    for tenant_id in due.tenants:
+        if len(ready) == MAX_REQUESTS or not queue.is_ready(warehouse, tenant_id):
+            continue
+        # a wrong key or a model that is not there fails every run until someone mends it
+        failed = runs.failures_in_a_row(context.instance, embedding_refresh.name, tenant_id)
+        until = decisions.waits_until(failed)
+        if until is not None and until > datetime.now(UTC):
+            waiting.append(f"{tenant_id}: waits until {until:%H:%M:%S} UTC, its last run failed")
+        else:
+            ready.append(tenant_id)
     return dg.SensorResult(
         run_requests=[
             run_request(embedding_refresh, tenant_id, run_config=_QUEUED_ONLY) for tenant_id in ready
         ],
         cursor=ready[-1] if ready else context.cursor,
-        skip_reason=None if ready else "; ".join([*due.notes, "no text waits for a vector"]),
+        skip_reason=None if ready else "; ".join([*due.notes, *waiting, *([] if waiting else [NOTHING])]),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import takewhile
 
 import dagster as dg
 
@@ -102,6 +103,16 @@ def failed_since(
         for record in records
         if asset in (record.dagster_run.asset_selection or {asset})
     }
+
+
+def failures_in_a_row(instance: dg.DagsterInstance, job: str, tenant_id: str) -> list[datetime]:
+    """Ends of the tenant's runs of the job since its last success, newest first, whoever asked for them."""
+    records = instance.get_run_records(
+        dg.RunsFilter(job_name=job, statuses=FINISHED, tags={TENANT_TAG: tenant_id}),
+        limit=10,  # the back-off is at its longest from the 7th on
+    )
+    failed = takewhile(lambda record: record.dagster_run.status != dg.DagsterRunStatus.SUCCESS, records)
+    return [record.update_timestamp for record in failed]
 
 
 def outcomes_before(instance: dg.DagsterInstance, run: dg.DagsterRun, *, limit: int = 64) -> list[Outcome]:

@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from cdp_assets import policies
-from cdp_assets.asset_runs import column_schema, recorded
+from cdp_assets.asset_runs import column_schema, recorded, tenant_table
 from cdp_assets.embedding import probes, retention
 from cdp_assets.embedding.entities import (
     ENTITIES,
@@ -31,7 +31,6 @@ from cdp_assets.embedding.providers.model import ProviderMisconfigured
 from cdp_assets.embedding.report import vector_table_report
 from cdp_assets.embedding.store import Stored
 from cdp_assets.embedding.vectors import VectorBatch, VectorError
-from cdp_assets.partitions import tenants
 from cdp_assets.resources import Embedders
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
 from cdp_assets.warehouse.registry import Summary
@@ -133,20 +132,16 @@ class RecordedFill:
 
 
 def _embedding_asset(entity: Entity, description: str, *also: str) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=["embedding", entity.table],
+    @tenant_table(
+        "embedding",
+        entity.table,
+        group=GROUP,
+        kinds={"pgvector"},
         description=description,
-        partitions_def=tenants,
         deps=[entity.source.split("."), *(source.split(".") for source in also)],
         io_manager_key="vectors",
-        group_name=GROUP,
-        kinds={"postgres", "pgvector"},
-        owners=policies.OWNERS,
-        tags={"cdp/stage": GROUP},
-        retry_policy=policies.RETRY,
         pool=policies.EMBEDDING_POOL,
         freshness_policy=policies.EMBEDDING_FRESHNESS,
-        metadata={"dagster/table_name": f"embedding.{entity.table}"},
     )
     def embed(
         context: dg.AssetExecutionContext,

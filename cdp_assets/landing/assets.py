@@ -14,13 +14,12 @@ import dagster as dg
 from pydantic import Field
 
 from cdp_assets import policies
-from cdp_assets.asset_runs import column_schema, recorded
+from cdp_assets.asset_runs import column_schema, recorded, tenant_table
 from cdp_assets.landing import derived
 from cdp_assets.landing.contract import Contract, TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.report import fill_summary, said, sync_metadata, table_report
 from cdp_assets.landing.sync import CollectionSync, SyncOptions, SyncResult
-from cdp_assets.partitions import tenants
 from cdp_assets.resources import Sources
 from cdp_assets.settings import get_settings
 from cdp_assets.sources.model import (
@@ -96,19 +95,15 @@ def _landing_asset(
     contract = CONTRACTS[collection]
     config_type = SegmentSyncConfig if by_segment else SyncConfig
 
-    @dg.asset(
-        key=["cdp", contract.table],
+    @tenant_table(
+        "cdp",
+        contract.table,
+        group=GROUP,
+        kinds={"arangodb"},
         description=description,
-        partitions_def=tenants,
         deps=[["leo_cdp", collection], *(["cdp", table] for table in deps)],
-        group_name=GROUP,
-        kinds={"postgres", "arangodb"},
-        owners=policies.OWNERS,
-        tags={"cdp/stage": GROUP},
-        retry_policy=policies.RETRY,
         pool=policies.SOURCE_POOL,
         freshness_policy=policies.LANDING_FRESHNESS,
-        metadata={"dagster/table_name": f"cdp.{contract.table}"},
     )
     def land(
         context: dg.AssetExecutionContext,
@@ -243,18 +238,14 @@ def _derived_asset(
     refresh: Callable[[TenantSession, datetime | None], derived.Derived],
     has_as_of: bool = False,
 ) -> dg.AssetsDefinition:
-    decorate = dg.asset(
-        key=["cdp", table],
+    decorate = tenant_table(
+        "cdp",
+        table,
+        group=GROUP,
+        kinds={"sql"},
         description=description,
-        partitions_def=tenants,
         deps=[["cdp", upstream] for upstream in deps],
-        group_name=GROUP,
-        kinds={"postgres", "sql"},
-        owners=policies.OWNERS,
-        tags={"cdp/stage": GROUP},
-        retry_policy=policies.RETRY,
         freshness_policy=policies.LANDING_FRESHNESS,
-        metadata={"dagster/table_name": f"cdp.{table}"},
     )
 
     def run(

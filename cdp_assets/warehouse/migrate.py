@@ -7,7 +7,7 @@ Belongs here: running migrations as the owner and giving the runtime roles their
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,16 @@ def migrate(owner_dsn: str, *, passwords: Mapping[str, str] | None = None) -> No
             f"{address} does not answer: {str(error).strip().splitlines()[0]}. "
             "Start it, or correct CDP_WAREHOUSE_OWNER_DSN"
         ) from error
+
+
+def run_files(names: Sequence[str]) -> None:
+    """Run numbered SQL files within the migration under way, in the given order."""
+    from alembic import op
+
+    # the raw connection: SQLAlchemy would read `%` and `:` in the SQL as parameters
+    connection: Any = op.get_bind().connection.dbapi_connection
+    for name in names:
+        connection.execute((MIGRATIONS / "sql" / name).read_text(encoding="utf-8"))
 
 
 def _upgrade(conn: psycopg.Connection[Any]) -> None:

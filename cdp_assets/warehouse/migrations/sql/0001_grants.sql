@@ -8,6 +8,6 @@ revoke insert, update, delete on ops.alembic_version from cdp_pipeline;
 revoke execute on all functions in schema ops, cdp from public;
 revoke execute on all procedures in schema ops, cdp from public;
 grant execute on all functions in schema ops, cdp to cdp_pipeline;
-grant execute on procedure ops.remove_tenant(text) to cdp_pipeline;
+grant execute on procedure ops.remove_tenant(text), ops.delete_tenant_rows(text) to cdp_pipeline;
 grant execute on function ops.current_tenant() to cdp_transform, cdp_reader;
 grant select on ops.alembic_version to cdp_transform, cdp_reader;

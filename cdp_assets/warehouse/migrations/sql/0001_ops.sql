@@ -124,7 +124,7 @@ call ops.isolate('ops.etl_runs');
 
 comment on table ops.etl_runs is 'One row per run of one dataset for one tenant: written as running before any work, always closed';
 
-create procedure ops.remove_tenant(p_tenant text)
+create procedure ops.delete_tenant_rows(p_tenant text)
 language plpgsql as $$
 declare
     target record;
@@ -146,4 +146,11 @@ begin
 end
 $$;
 
-comment on procedure ops.remove_tenant (text) is 'Deletes every row of the tenant from every table that has tenant_id, the registry last';
+comment on procedure ops.delete_tenant_rows (text) is 'Deletes every row of the tenant from every table that has tenant_id, the registry last';
+
+create procedure ops.remove_tenant(p_tenant text)
+language sql as $$
+    call ops.delete_tenant_rows(p_tenant);
+$$;
+
+comment on procedure ops.remove_tenant (text) is 'Deletes all that there is of a tenant; stages that keep more than rows replace it';

@@ -165,26 +165,9 @@ $$;
 comment on procedure embedding.index_partition (text, text, text) is 'Gives a partition an HNSW index (cosine) over its distinct texts, in half precision: equal recall at half the size';
 
 create or replace procedure ops.remove_tenant(p_tenant text)
-language plpgsql as $$
-declare
-    target record;
-begin
-    if p_tenant is distinct from ops.current_tenant() then
-        raise exception 'transaction is open for tenant %, asked to remove %', ops.current_tenant(), p_tenant;
-    end if;
+language sql as $$
     -- first: without models no row that goes below asks for its vector
     delete from embedding.model where tenant_id = p_tenant;
     call embedding.drop_partitions(p_tenant);
-    for target in
-        select c.oid::regclass as name
-        from pg_class as c
-        inner join pg_namespace as n on c.relnamespace = n.oid
-        inner join pg_attribute as a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
-        where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence = 'p'
-            and n.nspname not in ('pg_catalog', 'information_schema')
-        order by c.oid::regclass = 'ops.tenant'::regclass, c.oid
-    loop
-        execute format('delete from %s where tenant_id = $1', target.name) using p_tenant;
-    end loop;
-end
+    call ops.delete_tenant_rows(p_tenant);
 $$;

@@ -1,9 +1,6 @@
 """Foundation: tenants, ledger, quarantine, registry, and the landing tables of LEO CDP."""
 
-from pathlib import Path
-from typing import Any
-
-from alembic import op
+from cdp_assets.warehouse.migrate import run_files
 
 revision = "0001"
 down_revision = None
@@ -19,12 +16,8 @@ FILES = (
 
 
 def upgrade() -> None:
-    """Run the numbered SQL files of this release in order."""
-    folder = Path(__file__).parent.parent / "sql"
-    for name in FILES:
-        # the raw connection: SQLAlchemy would read `%` and `:` in the SQL as parameters
-        connection: Any = op.get_bind().connection.dbapi_connection
-        connection.execute((folder / name).read_text(encoding="utf-8"))
+    """Run the SQL files of this release in order."""
+    run_files(FILES)
 
 
 def downgrade() -> None:

@@ -1,9 +1,6 @@
 """Embedding: texts, models, vectors per tenant and model, the queue and its triggers, search; marketing events."""
 
-from pathlib import Path
-from typing import Any
-
-from alembic import op
+from cdp_assets.warehouse.migrate import run_files
 
 revision = "0002"
 down_revision = "0001"
@@ -22,11 +19,8 @@ FILES = (
 
 
 def upgrade() -> None:
-    """Run the numbered SQL files of this release in order."""
-    folder = Path(__file__).parent.parent / "sql"
-    for name in FILES:
-        connection: Any = op.get_bind().connection.dbapi_connection
-        connection.execute((folder / name).read_text(encoding="utf-8"))
+    """Run the SQL files of this release in order."""
+    run_files(FILES)
 
 
 def downgrade() -> None:

@@ -1,18 +1,12 @@
 """A process whose syncs kill themselves with SIGKILL: driven by `test_sync_kill` through standard input and output.
 
 Belongs here: the points at which a sync may die, as wrappers around the product's functions. Does not belong here: what
-must be true afterwards. Each job is a line of JSON, runs in a fork (no import is paid twice) and is answered by a line
-with its exit code: -9 when the point was reached, 0 when the sync came to its end.
+must be true afterwards, and the process itself (`killing`).
 """
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -24,6 +18,7 @@ from cdp_assets.warehouse import quarantine
 from cdp_assets.warehouse.bulk import BulkLoader
 from cdp_assets.warehouse.connection import Connection, Warehouse
 from cdp_assets.warehouse.ledger import Ledger, Sweep
+from tests.killing import Point, Trap, after, before, serve
 from tests.landing_support import MemorySource, land_one
 from tests.leo_documents import at, edge, profile, some
 
@@ -53,48 +48,6 @@ def world(day: int) -> MemorySource:
             source.patch(CONVERSION, f"e{n:04}", _from="cdp_profile/p0101", updatedAt=at(days=5, minutes=n))
         source.remove(CONVERSION, *[f"e{n:04}" for n in range(10, 1_000, 45)])
     return source
-
-
-class Trap:
-    """Kills the process when it is sprung for the n-th time."""
-
-    def __init__(self, nth: int) -> None:
-        self._left = nth
-
-    def spring(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-Point = Callable[[Trap, MemorySource], None]
-
-
-def before(owner: Any, name: str) -> Point:
-    def install(trap: Trap, source: MemorySource) -> None:
-        original = getattr(owner, name)
-
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            trap.spring()
-            return original(*args, **kwargs)
-
-        setattr(owner, name, wrapped)
-
-    return install
-
-
-def after(owner: Any, name: str) -> Point:
-    def install(trap: Trap, source: MemorySource) -> None:
-        original = getattr(owner, name)
-
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            result = original(*args, **kwargs)
-            trap.spring()
-            return result
-
-        setattr(owner, name, wrapped)
-
-    return install
 
 
 def page(reading: str, number: int) -> Point:
@@ -167,20 +120,5 @@ def run(job: dict[str, Any]) -> None:
             land_one(warehouse, job["tenant"], source, collection, job["mode"])
 
 
-def main() -> None:
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            try:
-                run(json.loads(line))
-            except BaseException:  # noqa: BLE001 - a fork must never return into its parent's loop
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(run)
