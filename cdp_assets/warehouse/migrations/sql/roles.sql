@@ -13,10 +13,16 @@ begin
             end if;
         end if;
     end loop;
+    -- The owner takes over the tables that dbt makes, which asks for both roles' rights.
+    if not pg_has_role('cdp_owner', 'cdp_transform', 'member') then
+        grant cdp_transform to cdp_owner;
+    end if;
     if not exists (select from pg_extension where extname = 'vector') then
         create extension vector;
     end if;
-    foreach wanted in array array['ops', 'cdp', 'activation', 'embedding'] loop
+    foreach wanted in array array[
+        'ops', 'cdp', 'raw', 'staging', 'intermediate', 'marts', 'activation', 'embedding'
+    ] loop
         if not exists (select from pg_namespace where nspname = wanted) then
             execute format('create schema %I authorization cdp_owner', wanted);
         end if;
