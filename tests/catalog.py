@@ -15,8 +15,16 @@ NO_TENANT_DATA = ("ops.alembic_version",)
 NO_TENANT_PREDICATE = "(( SELECT ops.current_tenant() AS current_tenant) IS NULL)"
 CONTROL_PLANE = ("ops.tenant", "registry", ["cdp_pipeline"], NO_TENANT_PREDICATE)
 """The one policy beside `tenant_isolation`: in a transaction for no tenant, the pipeline sees the registry."""
-DEFINERS = ("embedding.add_partitions", "embedding.drop_partitions", "embedding.index_partition")
-"""Routines that run with the owner's rights: partitions come and go with models, and no runtime role may create."""
+DEFINERS = {
+    "embedding.add_partitions": "cdp_pipeline",
+    "embedding.drop_partitions": "cdp_pipeline",
+    "embedding.index_partition": "cdp_pipeline",
+    "ops.adopt": "cdp_transform",
+}
+"""Routines that run with the owner's rights, and who may call each: partitions come and go with models, and tables
+that dbt has made are taken from it."""
+TRANSFORM_SCHEMAS = ("staging", "intermediate", "marts")
+"""Where dbt makes its relations, and the views stay its own."""
 
 RELATIONS = f"""
     select c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name, c.relkind, c.relrowsecurity as rls,
@@ -91,10 +99,15 @@ RULES = {
     "runtime roles own nothing": """
         select pg_describe_object(classid, objid, objsubid) from pg_shdepend
         inner join pg_roles as r on refobjid = r.oid and rolname = any(%(roles)s)
-        where deptype = 'o' and dbid in (0, (select oid from pg_database where datname = current_database()))""",
+        where deptype = 'o' and dbid in (0, (select oid from pg_database where datname = current_database()))
+            and not (rolname = 'cdp_transform' and classid = 'pg_class'::regclass and exists (
+                select from pg_class as c
+                where c.oid = objid and c.relkind = 'v' and c.relnamespace::regnamespace::text = any(%(transform)s)
+            ))""",
     "runtime roles create nothing": """
         select r || ' ' || n.nspname from unnest(%(roles)s::text[]) as r, pg_namespace as n
         where n.nspname !~ '^pg_' and has_schema_privilege(r, n.oid, 'CREATE')
+            and not (r = 'cdp_transform' and n.nspname = any(%(transform)s))
         union all
         select r || ' ' || current_database() from unnest(%(roles)s::text[]) as r
         where has_database_privilege(r, current_database(), 'CREATE')""",
@@ -123,9 +136,10 @@ RULES = {
             where d.classid = 'pg_proc'::regclass and d.objid = f.oid
                 and (d.refclassid = 'pg_class'::regclass or p.provolatile <> 'i')
         ))""",
-    "routines of the owner are the pipeline's alone": f"""
+    "routines of the owner are one role's alone": f"""
         select f.name || ' ' || role from ({ROUTINES}) as f, unnest(%(roles)s::text[]) as role
-        where prosecdef and role <> 'cdp_pipeline' and has_function_privilege(role, f.oid, 'execute')""",
+        where prosecdef and f.name || ' ' || role <> all(%(callers)s)
+            and has_function_privilege(role, f.oid, 'execute')""",
 }
 
 
@@ -141,5 +155,7 @@ def lint(conn: Conn) -> list[str]:
         "policy_roles": policy_roles,
         "policy_predicate": policy_predicate,
         "definers": list(DEFINERS),
+        "callers": [f"{routine} {role}" for routine, role in DEFINERS.items()],
+        "transform": list(TRANSFORM_SCHEMAS),
     }
     return [f"{rule}: {name}" for rule, query in RULES.items() for (name,) in conn.execute(query, bind)]

@@ -31,7 +31,7 @@ NOT_THIS_KIND = {"42809", "55000"}  # truncating a view, writing to a view that 
 RAISED = "P0001"
 
 READABLE = re.compile(
-    r"(cdp|activation)\..*|embedding\.(model|active_model|"
+    r"(cdp|raw|activation)\..*|embedding\.(model|active_model|"
     r"(profile|transaction|product|review|marketing_event)_(embedding|text|[0-9a-f]{20}))"
 )
 """What the roles beside the pipeline read: landed rows and plans, texts, models, and vectors with their partitions."""
@@ -194,6 +194,7 @@ ARGUMENTS = {
     "p_limit": "10",
     "p_lease": "'1 minute'",
     "p_source": "'cdp.product_item'",
+    "p_table": "'k'",
     "target": "'cdp.segment'",
 }
 """Values by the name of an argument. A text of any other name is taken for the tenant, all else is null."""

@@ -87,8 +87,10 @@ def test_an_index_that_loses_neighbours_fails(shelf: Shelf, owner_dsn: str) -> N
         )
         conn.execute(sql.SQL("analyze {}").format(sql.Identifier("embedding", row[0])))
     found = shelf.measure("index_recall")
-    assert (found.failing, found.severity) == (20, Severity.ERROR)
-    assert len(found.sample) == 20
+    # how many of the 20 samples fail is up to the levels that HNSW draws
+    assert found.failing >= 15
+    assert found.severity is Severity.ERROR
+    assert len(found.sample) == found.failing
     assert found.numbers["recall"] < 0.95
 
 

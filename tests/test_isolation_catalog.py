@@ -98,9 +98,19 @@ MUTATIONS = [
         "language plpgsql security definer as 'begin perform ops.require_tenant(p_tenant); end'",
     ),
     (
-        "routines of the owner are the pipeline's alone",
+        "routines of the owner are one role's alone",
         "grant execute on procedure embedding.index_partition to cdp_reader",
     ),
+    ("routines of the owner are one role's alone", "grant execute on procedure ops.adopt to cdp_pipeline"),
+    (
+        "runtime roles own nothing",
+        "create table marts.t (tenant_id text); alter table marts.t owner to cdp_transform",
+    ),
+    (
+        "runtime roles own nothing",
+        "create view cdp.v with (security_invoker) as select 1 as one; alter view cdp.v owner to cdp_transform",
+    ),
+    ("runtime roles create nothing", "grant create on schema marts to cdp_pipeline"),
     (
         "immutable routines read nothing",
         "create function cdp.one() returns bigint language sql immutable return (select count(*) from cdp.segment)",

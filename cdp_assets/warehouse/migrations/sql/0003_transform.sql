@@ -1,5 +1,5 @@
--- What dbt may do. It makes its relations as cdp_transform; a table is then taken over by the owner, so that no model can
--- lift the row security of what it wrote, or drop the rows of other tenants with the table.
+-- What dbt may do. It makes its relations as cdp_transform; a table is then taken over by the owner, so that no model
+-- can lift the row security of what it wrote, or drop the rows of other tenants with the table.
 
 create procedure ops.adopt(p_tenant text, p_table text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
