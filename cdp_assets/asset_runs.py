@@ -17,6 +17,7 @@ from cdp_assets import policies
 from cdp_assets.partitions import tenants
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.registry import Summary, Trigger, record_run
+from cdp_assets.warehouse.tables import TableReport
 
 
 def tenant_table(
@@ -71,3 +72,12 @@ def column_schema(columns: Iterable[tuple[str, str, bool, str | None]]) -> dg.Ta
             for name, type_, nullable, description in columns
         ]
     )
+
+
+def table_metadata(report: TableReport) -> dict[str, Any]:
+    """A table on its asset's page: rows, columns, a few masked rows."""
+    return {
+        "dagster/row_count": report.rows,
+        "dagster/column_schema": column_schema(report.columns),
+        "preview": dg.MetadataValue.md(report.preview),
+    }

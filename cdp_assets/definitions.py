@@ -20,7 +20,15 @@ from cdp_assets.checks.landing import landing_checks
 from cdp_assets.embedding import assets as embedding
 from cdp_assets.io_managers.pgvector import pgvector_io_manager
 from cdp_assets.landing import assets as landing
-from cdp_assets.resources import EmbeddersResource, NotifierResource, SourcesResource, WarehouseResource
+from cdp_assets.landing.shop import assets as shop
+from cdp_assets.modeling import assets as modeling
+from cdp_assets.resources import (
+    EmbeddersResource,
+    NotifierResource,
+    SourcesResource,
+    TransformResource,
+    WarehouseResource,
+)
 
 
 def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -28,12 +36,14 @@ def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Defin
 
     Args:
         resources: resources to take instead of the default ones, by key (`warehouse`, `sources`,
-            `embedders`, `vectors`, `notifier`).
+            `embedders`, `vectors`, `transform`, `notifier`).
     """
     return dg.Definitions(
         assets=[
             *landing.assets,  # LEO CDP -> cdp.*
+            *shop.assets,  # shop database -> raw.*
             *embedding.assets,  # texts of cdp.* -> embedding.*
+            *modeling.assets,  # cdp.*, raw.* -> staging.*, intermediate.*, marts.*
         ],
         asset_checks=[*landing_checks, *embedding_checks],
         jobs=jobs,
@@ -44,6 +54,7 @@ def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Defin
             "sources": SourcesResource(),
             "embedders": EmbeddersResource(),
             "vectors": pgvector_io_manager,
+            "transform": TransformResource(),
             "notifier": NotifierResource(),
             **(resources or {}),
         },

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from urllib.parse import quote
 
+from psycopg.conninfo import conninfo_to_dict
+
+from cdp_assets import keys
 from cdp_assets.settings import Settings
 from cdp_assets.warehouse.connection import WarehouseError
 from cdp_assets.warehouse.migrate import migrate
 from cdp_assets.warehouse.server import DAGSTER_DATABASE, EmbeddedServer
+
+_one_at_a_time = RLock()
+"""The environment is one for all threads."""
 
 INSTANCE_FILE = Path(__file__).parent.parent / "dagster.yaml"
 
@@ -68,6 +77,49 @@ def migrate_warehouse(settings: Settings) -> None:
         owner,
         passwords={role: word.get_secret_value() for role, word in passwords.items() if word is not None},
     )
+
+
+@contextmanager
+def dbt_environment(
+    dsn: str, tenant_id: str, *, password: str, statement_timeout_s: int, target: Path
+) -> Iterator[None]:
+    """Variables by which dbt reaches a warehouse as cdp_transform for one tenant; as they were at the end.
+
+    dbt takes its connection from the process environment and nowhere else. libpq's PGOPTIONS opens every connection of
+    it for the tenant.
+
+    Args:
+        dsn: the warehouse, whatever role it names.
+        tenant_id: whose rows dbt sees and writes.
+        password: of cdp_transform; blank where the server trusts it.
+        statement_timeout_s: seconds before the warehouse cancels a statement.
+        target: folder for what dbt writes.
+    """
+    parts = conninfo_to_dict(dsn)
+    wanted = {
+        "CDP_DBT_HOST": str(parts.get("host", "localhost")),
+        "CDP_DBT_PORT": str(parts.get("port", 5432)),
+        "CDP_DBT_DATABASE": str(parts.get("dbname", "")),
+        "CDP_DBT_SSLMODE": str(parts.get("sslmode", "prefer")),
+        "CDP_DBT_USER": "cdp_transform",
+        "CDP_DBT_PASSWORD": password,
+        "DBT_TARGET_PATH": str(target),
+        # a test that looks at a view and at a mart on top of it waits until the mart is built
+        "DBT_INDIRECT_SELECTION": "buildable",
+        "PGOPTIONS": f"-c app.tenant_id={keys.tenant_id(tenant_id)} -c timezone=UTC "
+        f"-c statement_timeout={statement_timeout_s}s",
+    }
+    with _one_at_a_time:
+        before = {name: os.environ.get(name) for name in wanted}
+        os.environ.update(wanted)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
 
 def _prepared_home(home: Path) -> Path:

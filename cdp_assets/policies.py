@@ -17,6 +17,9 @@ continues where the failed attempt stopped. Permanent faults raise `Failure(allo
 SOURCE_POOL = "leo_cdp_source"
 """Assets that read a source. The pool's limit (dagster.yaml) bounds the load on ArangoDB over all runs."""
 
+SHOP_POOL = "shop_source"
+"""Steps that read a shop database; each takes a few connections of its server."""
+
 TENANT_TAG = "cdp/tenant"
 """Run tag with the tenant's id; dagster.yaml limits runs per value of it. A plain partition has no such tag."""
 

@@ -1,20 +1,26 @@
-"""What assets, checks and sensors are handed: the warehouse, the tenants' sources, the embedders, the notifier.
+"""What assets, checks and sensors are handed: the warehouse, the tenants' sources, embedders, dbt, the notifier.
 
 Belongs here: opening and closing at the right moment. The things themselves know nothing of Dagster.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import dagster as dg
 
 from cdp_assets.embedding.providers.model import ModelSpec, Provider
+from cdp_assets.environment import dbt_environment
+from cdp_assets.modeling.outcome import failure_of
+from cdp_assets.modeling.project import EXECUTABLE, PROJECT, parsed_for
 from cdp_assets.notify import Notifier, notifier_of
 from cdp_assets.settings import get_settings, secret
 from cdp_assets.sources.factory import open_source
-from cdp_assets.sources.model import Source
+from cdp_assets.sources.model import Source, SourceRejected
+from cdp_assets.sources.shop import ShopDatabase
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.migrate import HEAD
 from cdp_assets.warehouse.server import EmbeddedServer
@@ -56,7 +62,7 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
 
 
 class Sources:
-    """Opens the LEO source of a tenant."""
+    """Opens the sources of a tenant: LEO CDP and the shop database."""
 
     @contextmanager
     def open(self, tenant: Tenant) -> Iterator[Source]:
@@ -89,6 +95,18 @@ class Sources:
         tenant = active_tenant(warehouse, tenant_id)
         with self.open(tenant) as source:
             yield tenant, source
+
+    def shop(self, tenant: Tenant) -> ShopDatabase:
+        """The tenant's shop database; no connection is made yet.
+
+        Raises:
+            SourceRejected: the tenant has none, or its registration cannot be used.
+        """
+        if tenant.shop is None:
+            raise SourceRejected(
+                f"tenant {tenant.tenant_id} has no shop: register one with `cdp tenants add --shop-dsn`"
+            )
+        return ShopDatabase(tenant.shop, secret=secret, timeout_s=get_settings().statement_timeout_s)
 
 
 class SourcesResource(dg.ConfigurableResource[Sources]):
@@ -141,6 +159,54 @@ class EmbeddersResource(dg.ConfigurableResource[Embedders]):
         """Nothing is loaded before a model is asked for."""
         with closing(Embedders()) as embedders:
             yield embedders
+
+
+class Transform:
+    """Runs dbt in the warehouse, for one tenant at a time."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    def build(self, context: dg.AssetExecutionContext) -> Iterator[Any]:
+        """`dbt build` of the selected assets for the tenant of the run; yields Dagster's events.
+
+        What dbt leaves on disk (3 MB per run) is removed, unless it failed.
+
+        Raises:
+            ProjectError: the dbt project does not parse.
+            BuildFailed: a model or a test of severity error failed.
+        """
+        from dagster_dbt import DbtCliResource
+        from dagster_dbt.errors import DagsterDbtCliRuntimeError
+
+        settings = get_settings()
+        password = settings.transform_password
+        dbt = DbtCliResource(project_dir=PROJECT, profiles_dir=PROJECT, dbt_executable=EXECUTABLE)
+        with dbt_environment(
+            self._dsn,
+            context.partition_key,
+            password="" if password is None else password.get_secret_value(),
+            statement_timeout_s=settings.statement_timeout_s,
+            target=settings.data_dir / "dbt",
+        ):
+            parsed_for(settings.data_dir / "dbt", self._dsn)
+            # unit tests say something of the code and nothing of the rows: they belong to the project's own tests
+            invocation = dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context)
+        try:
+            yield from invocation.stream()
+        except DagsterDbtCliRuntimeError as error:
+            raise failure_of(invocation.target_path) or error from error
+        shutil.rmtree(invocation.target_path)
+
+
+class TransformResource(dg.ConfigurableResource[Transform]):
+    """Hands out `Transform`. `dsn` is for tests; blank means the warehouse of the settings."""
+
+    dsn: str = ""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Transform:
+        """Nothing is started before a run asks for it."""
+        return Transform(self.dsn or warehouse_dsn())
 
 
 class NotifierResource(dg.ConfigurableResource[Notifier]):

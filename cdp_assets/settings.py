@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     window_overlap_s: int = Field(
         900, ge=0, description="Seconds that a window reaches back behind its watermark"
     )
+    shop_overlap_s: int = Field(
+        300, ge=0, description="Seconds that a window of the shop reaches back behind its watermark"
+    )
+    shop_safety_lag_s: int = Field(
+        60, ge=0, description="Seconds that the shop's watermark stays behind its clock"
+    )
     max_delete_share: float = Field(
         0.2, gt=0, le=1, description="Share of a collection above which vanished keys are not tombstoned"
     )

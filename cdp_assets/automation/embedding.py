@@ -63,7 +63,7 @@ def _tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.Senso
     due = decisions.due_tenants(
         decisions.in_turn([tenant.tenant_id for tenant in state.active_tenants(warehouse)], context.cursor),
         context.instance.get_dynamic_partitions(TENANT_DIMENSION),
-        busy=runs.busy_tenants(context.instance, embedding=True),
+        busy=runs.busy_tenants(context.instance, "embedding"),
     )
     ready: list[str] = []
     waiting: list[str] = []

@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from cdp_assets.automation.decisions import TABLES, Mode
-from cdp_assets.automation.runs import EMBEDDING_JOB, FINISHED, SEGMENT_TAG
+from cdp_assets.automation.runs import FINISHED, SEGMENT_TAG, STAGE_OF_JOB
 from cdp_assets.partitions import tenants
 from cdp_assets.policies import TENANT_TAG
 
@@ -76,14 +76,12 @@ def _asset_job(
     selection: dg.AssetSelection,
     config: Callable[[], dict[str, Any]],
     tags: Mapping[str, str],
-    *,
-    stage: str = "landing",
 ) -> "UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
         name,
         description=description,
         selection=selection,
-        tags={"cdp/stage": stage, **tags},
+        tags={"cdp/stage": STAGE_OF_JOB.get(name, "landing"), **tags},
         # By partition rather than once: so a run that a person or a backfill starts has the tenant's tag as well, by
         # which dagster.yaml shares out the places.
         config=dg.PartitionedConfig(
@@ -135,13 +133,36 @@ leo_segment_etl = _asset_job(
 
 
 embedding_refresh = _asset_job(
-    EMBEDDING_JOB,
+    "embedding_refresh",
     "Vectors of one tenant in step with its texts: compares every text with its vector, embeds what differs, for every "
     "registered model.",
     dg.AssetSelection.groups("embedding"),
     dict,
     {},
-    stage="embedding",
+)
+
+shop_sync = _asset_job(
+    "shop_sync",
+    "Incremental load of one tenant's shop database: rows whose `updated_at` is new, all tables from one snapshot.",
+    dg.AssetSelection.groups("raw"),
+    lambda: {"ops": {"shop": {"config": {"mode": "WINDOW"}}}},
+    {"dagster/priority": "1"},
+)
+
+shop_sweep = _asset_job(
+    "shop_sweep",
+    "As shop_sync, and then compares every key: finds deletes, and rows that were committed late.",
+    dg.AssetSelection.groups("raw"),
+    lambda: {"ops": {"shop": {"config": {"mode": "SWEEP"}}}},
+    {"dagster/priority": "-1"},
+)
+
+marts_refresh = _asset_job(
+    "marts_refresh",
+    "dbt for one tenant: staging and intermediate views where they changed, marts where rows differ, every test.",
+    dg.AssetSelection.groups("staging", "intermediate", "marts"),
+    dict,
+    {},
 )
 
 
@@ -215,5 +236,8 @@ jobs: list["dg.JobDefinition | UnresolvedAssetJobDefinition"] = [
     leo_cdp_sweep,
     leo_segment_etl,
     embedding_refresh,
+    shop_sync,
+    shop_sweep,
+    marts_refresh,
     purge_old_runs,
 ]

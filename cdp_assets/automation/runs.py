@@ -19,7 +19,13 @@ from cdp_assets.policies import TENANT_TAG
 SEGMENT_TAG = "cdp/segment"
 """Run tag with the id of the segment that a run is restricted to."""
 
-EMBEDDING_JOB = "embedding_refresh"
+STAGE_OF_JOB = {
+    "embedding_refresh": "embedding",
+    "shop_sync": "shop",
+    "shop_sweep": "shop",
+    "marts_refresh": "modeling",
+}
+"""Job -> stage that it works for; every other run, a person's too, counts as one of LEO's landing."""
 
 PARTITION_TAG = "dagster/partition"
 SCHEDULE_TAG = "dagster/schedule_name"
@@ -63,15 +69,15 @@ def runs_in_flight(instance: dg.DagsterInstance) -> list[RunInFlight]:
     ]
 
 
-def busy_tenants(instance: dg.DagsterInstance, *, embedding: bool) -> set[str]:
-    """Tenants with a run in flight that embeds, or with one that does anything else.
+def busy_tenants(instance: dg.DagsterInstance, stage: str = "landing") -> set[str]:
+    """Tenants with a run in flight that works for the stage.
 
-    The two do not hold each other up: a first fill may take an hour, and new data must not wait for it.
+    Stages do not hold each other up: a first fill of vectors may take an hour, and new data must not wait for it.
     """
     return {
         run.tenant_id
         for run in runs_in_flight(instance)
-        if run.tenant_id and (run.job == EMBEDDING_JOB) == embedding
+        if run.tenant_id and STAGE_OF_JOB.get(run.job or "", "landing") == stage
     }
 
 

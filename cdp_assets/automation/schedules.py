@@ -17,8 +17,11 @@ from cdp_assets.automation.jobs import (
     leo_cdp_sweep,
     leo_cdp_sync,
     leo_segment_etl,
+    marts_refresh,
     purge_old_runs,
     run_request,
+    shop_sweep,
+    shop_sync,
 )
 from cdp_assets.automation.runs import busy_tenants, runs_in_flight
 from cdp_assets.automation.state import active_tenants
@@ -90,9 +93,7 @@ def leo_cdp_sync_every_15_minutes(
     context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> RunRequests:
     """A tenant whose last run still goes on is left out: the next tick is near."""
-    return _whole_tenants(
-        context, leo_cdp_sync, active_tenants(warehouse), busy_tenants(context.instance, embedding=False)
-    )
+    return _whole_tenants(context, leo_cdp_sync, active_tenants(warehouse), busy_tenants(context.instance))
 
 
 @dg.schedule(
@@ -141,6 +142,57 @@ def leo_segment_etl_hourly(
     return _requests(context, requests, notes)
 
 
+@dg.schedule(
+    job=shop_sync,
+    cron_schedule="10,25,40,55 * * * *",
+    execution_timezone=TIME_ZONE,
+    default_status=STATUS,
+    description="Every 15 minutes: an incremental load of the shop of every active tenant that has one.",
+)
+def shop_sync_every_15_minutes(
+    context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
+) -> RunRequests:
+    """Five minutes after LEO's, so that an order is there when the event that it belongs to is."""
+    return _whole_tenants(
+        context, shop_sync, _with_shop(active_tenants(warehouse)), busy_tenants(context.instance, "shop")
+    )
+
+
+@dg.schedule(
+    job=shop_sweep,
+    cron_schedule="30 1 * * *",
+    execution_timezone=TIME_ZONE,
+    default_status=STATUS,
+    description="Nightly at 1:30: the shop of every active tenant that has one, with a comparison of every key.",
+)
+def shop_sweep_nightly(
+    context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
+) -> RunRequests:
+    """Only last night's own sweep holds it up."""
+    mine = [run for run in runs_in_flight(context.instance) if run.schedule == "shop_sweep_nightly"]
+    return _whole_tenants(context, shop_sweep, _with_shop(active_tenants(warehouse)), _tenants(mine))
+
+
+def _with_shop(tenants: list[Tenant]) -> list[Tenant]:
+    return [tenant for tenant in tenants if tenant.shop is not None]
+
+
+@dg.schedule(
+    job=marts_refresh,
+    cron_schedule="0 * * * *",
+    execution_timezone=TIME_ZONE,
+    default_status=STATUS,
+    description="Hourly: views and marts of every active tenant, with all tests.",
+)
+def marts_refresh_hourly(
+    context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
+) -> RunRequests:
+    """Between two syncs; at 2:00 it shows what the night's sweeps have found."""
+    return _whole_tenants(
+        context, marts_refresh, active_tenants(warehouse), busy_tenants(context.instance, "modeling")
+    )
+
+
 purge_old_runs_weekly = dg.ScheduleDefinition(
     name="purge_old_runs_weekly",
     job=purge_old_runs,
@@ -154,5 +206,8 @@ schedules = [
     leo_cdp_sync_every_15_minutes,
     leo_segment_etl_hourly,
     leo_cdp_sweep_nightly,
+    shop_sync_every_15_minutes,
+    shop_sweep_nightly,
+    marts_refresh_hourly,
     purge_old_runs_weekly,
 ]

@@ -99,7 +99,7 @@ def leo_cdp_changes(
     due = decisions.due_tenants(
         decisions.in_turn(active, context.cursor),
         context.instance.get_dynamic_partitions(partitions.TENANT_DIMENSION),
-        busy=runs.busy_tenants(context.instance, embedding=False),
+        busy=runs.busy_tenants(context.instance),
     )
     notes = list(due.notes)
     states = {}

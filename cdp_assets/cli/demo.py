@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cdp_assets.cli.terminal import out, table
+from cdp_assets.cli.terminal import err, out, table
+from cdp_assets.environment import embedded_server
 from cdp_assets.settings import get_settings
 
 if TYPE_CHECKING:
@@ -30,24 +31,62 @@ def demo() -> None:
 @click.option("--size", type=click.Choice(["tiny", "small", "medium"]), default="small", show_default=True)
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same bytes.")
 def generate(folder: Path | None, size: str, seed: int) -> None:
-    """Write the world's first state, and the ledger of every planted defect beside it."""
+    """Write the world's first state, and the ledger of every planted defect beside it.
+
+    Without --folder, the shops' databases on the embedded server are brought to that state as well.
+    """
     from cdp_assets.demo import generate as write
 
     show(write(folder or demo_folder(), size=size, seed=seed))
+    if folder is None:
+        move_shops()
 
 
 @demo.command()
 @FOLDER
 def advance(folder: Path | None) -> None:
-    """Move the world on by one day: late imports, silent changes, deletes, merges, rewrites of nothing."""
+    """Move the world on by one day: late imports, silent changes, deletes, merges, rewrites of nothing.
+
+    Without --folder, the shops' databases on the embedded server live through the same day.
+    """
     from cdp_assets.demo import advance as move
 
     show(move(folder or demo_folder()))
+    if folder is None:
+        move_shops()
 
 
 def demo_folder() -> Path:
     """Where the demo world lies."""
     return get_settings().data_dir / "demo"
+
+
+def move_shops() -> dict[str, dict[str, str]]:
+    """Bring the shop database of each tenant to the day of the demo world; they lie on the embedded server.
+
+    Returns:
+        Tenant -> its shop as `ops.tenant.shop` holds it; empty where the warehouse is a server of one's own.
+    """
+    from cdp_assets.demo import put_shops, shop_database_name, shop_timezone, world_in
+
+    settings = get_settings()
+    if not settings.embedded:
+        return {}
+    server = embedded_server(settings).start()
+    world = world_in(demo_folder())
+    for tenant_id, changes in put_shops(server.dsn, world.tenants.values()).items():
+        if changes.inserted or changes.updated or changes.deleted:
+            err.print(
+                f"{tenant_id}: {changes.inserted:,} rows inserted into its shop, {changes.updated:,} updated, "
+                f"{changes.deleted:,} deleted"
+            )
+    return {
+        tenant_id: {
+            "dsn": server.dsn(shop_database_name(tenant_id), user="shop_reader"),
+            "timezone": shop_timezone(tenant_id),
+        }
+        for tenant_id in world.tenants
+    }
 
 
 def show(summary: WorldSummary) -> None:

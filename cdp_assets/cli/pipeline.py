@@ -6,15 +6,15 @@ import os
 import re
 import socket
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cdp_assets.cli.demo import demo_folder
-from cdp_assets.cli.terminal import err, fail, out, table
+from cdp_assets.cli.built import Line, lines_of, report, said_of_provider
+from cdp_assets.cli.demo import demo_folder, move_shops
+from cdp_assets.cli.terminal import err, fail
 from cdp_assets.environment import dagster_environment, migrate_warehouse
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.resources import open_warehouse
@@ -33,27 +33,20 @@ DEMO_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+STAGES = (
+    ("syncing LEO CDP and checking", "leo_cdp_sweep"),
+    ("loading the shop and checking", "shop_sweep"),
+    ("embedding and checking", "embedding_refresh"),
+    ("modeling and testing", "marts_refresh"),
+)
+"""What is done for each tenant, and the job that does it."""
+
 PROCESS_TAG = "cdp/process"
 """Run tag: host and process that execute the run."""
 
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's log is in the UI; here it would bury the table."""
-
-
-@dataclass
-class Line:
-    """One line of the closing table: an asset of a tenant, `schema.table`."""
-
-    asset: str
-    rows: int = 0
-    changed: int = 0
-    quarantined: int | None = None
-    passed: int = 0
-    failed: list[str] = field(default_factory=list)
-    warned: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    is_materialized: bool = False
 
 
 @click.command()
@@ -88,8 +81,8 @@ def pipeline(source: Path | None, tenant_id: str | None, size: str) -> None:
         os.environ.update(dagster_environment(settings))
     chosen = [_own_tenant(source, tenant_id)] if source else _demo_tenants(size)
     lines = _materialize(chosen)
-    _report(lines, perf_counter() - began)
-    if any(not line.is_materialized or line.failed for found in lines.values() for line in found):
+    report(lines, perf_counter() - began)
+    if any(line.missing or line.failed for found in lines.values() for line in found):
         sys.exit(1)
 
 
@@ -114,13 +107,21 @@ def _demo_tenants(size: str) -> list[Tenant]:
         with err.status(f"generating the demo world ({size})"):
             generate(folder, size=size)
         step = 0
+    with err.status("bringing the shops' databases to the same day"):
+        shops = move_shops()
     found = []
     with open_warehouse() as warehouse:
         for tenant_id, options in DEMO_OPTIONS.items():
             # the world has a clock of its own: metrics are computed as of its last day, not of today
             fixed = {**options, "as_of": end_of_step(step).isoformat()}
             tenant = Tenant(
-                tenant_id, f"Demo {tenant_id}", "active", "dump", {"folder": str(folder / tenant_id)}, fixed
+                tenant_id,
+                f"Demo {tenant_id}",
+                "active",
+                "dump",
+                {"folder": str(folder / tenant_id)},
+                fixed,
+                shops.get(tenant_id),
             )
             registry.put_tenant(warehouse, tenant, replace=True)
             put_marketing_events(warehouse, tenant_id, marketing_events(tenant_id, step=step))
@@ -132,24 +133,22 @@ def _materialize(chosen: list[Tenant]) -> dict[str, list[Line]]:
     import dagster as dg
 
     from cdp_assets.definitions import build_definitions
-    from cdp_assets.embedding.assets import assets as embedding_assets
-    from cdp_assets.landing.assets import assets as landing_assets
     from cdp_assets.partitions import TENANT_DIMENSION
     from cdp_assets.policies import TENANT_TAG
 
     definitions = build_definitions()
-    stages = [
-        ("syncing and checking", definitions.resolve_job_def("leo_cdp_sweep"), landing_assets),
-        ("embedding and checking", definitions.resolve_job_def("embedding_refresh"), embedding_assets),
-    ]
+    order = definitions.resolve_asset_graph().toposorted_asset_keys
+    jobs = [(doing, definitions.resolve_job_def(name)) for doing, name in STAGES]
     lines: dict[str, list[Line]] = {}
     with dg.DagsterInstance.get() as instance:
         _close_killed(instance)
         instance.add_dynamic_partitions(TENANT_DIMENSION, [tenant.tenant_id for tenant in chosen])
         for tenant in chosen:
             lines[tenant.tenant_id] = []
-            for doing, job, assets in stages:
-                order = [".".join(a.key.path) for a in assets if isinstance(a, dg.AssetsDefinition)]
+            for doing, job in jobs:
+                if job.name == "shop_sweep" and tenant.shop is None:
+                    continue
+                began = perf_counter()
                 with err.status(f"{tenant.tenant_id}: {doing}"):
                     result = job.execute_in_process(
                         instance=instance,
@@ -161,32 +160,15 @@ def _materialize(chosen: list[Tenant]) -> dict[str, list[Line]]:
                         run_config=QUIET,
                         raise_on_error=False,
                     )
-                found = _lines(result, order)
-                lines[tenant.tenant_id] += found
+                made = job.asset_layer.executable_asset_keys
+                lines[tenant.tenant_id] += lines_of(result, [key for key in order if key in made])
                 err.print(
-                    f"{tenant.tenant_id}: {doing} took {sum(line.seconds for line in found):.0f} s{_speed(result)}"
+                    f"{tenant.tenant_id}: {doing} took {perf_counter() - began:.0f} s{said_of_provider(result)}"
                 )
                 for event in result.get_step_failure_events():
-                    error = event.step_failure_data.error
-                    fail(f"{tenant.tenant_id}, {event.step_key}: {_cause(error)}")
+                    fail(f"{tenant.tenant_id}, {event.step_key}: {_cause(event.step_failure_data.error)}")
             _count_quarantine(tenant.tenant_id, lines[tenant.tenant_id])
     return lines
-
-
-def _speed(result: dg.ExecuteInProcessResult) -> str:
-    """What the provider of vectors did; nothing to say of a stage without one."""
-    found = [
-        event.materialization.metadata
-        for event in result.get_asset_materialization_events()
-        if "provider_calls" in event.materialization.metadata
-    ]
-    texts, calls, seconds = (
-        sum(_value(metadata, name) for metadata in found)
-        for name in ("texts_embedded", "provider_calls", "provider_seconds")
-    )
-    if not calls:
-        return ", 0 provider calls" if found else ""
-    return f", {texts:,} texts in {calls:,} provider calls, {texts / seconds:,.0f} texts per second"
 
 
 def _close_killed(instance: dg.DagsterInstance) -> None:
@@ -209,38 +191,6 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _lines(result: dg.ExecuteInProcessResult, order: list[str]) -> list[Line]:
-    lines = {name: Line(name) for name in order}
-    for event in result.get_asset_materialization_events():
-        if event.asset_key is None:
-            continue
-        line = lines[".".join(event.asset_key.path)]
-        metadata = event.materialization.metadata
-        line.is_materialized = True
-        line.rows = int(_value(metadata, "dagster/row_count"))
-        line.changed = int(_value(metadata, "rows_written"))
-    for evaluation in result.get_asset_check_evaluations():
-        line = lines[".".join(evaluation.asset_key.path)]
-        if evaluation.passed:
-            line.passed += 1
-        elif evaluation.severity.value == "ERROR":
-            line.failed.append(evaluation.check_name)
-        else:
-            line.warned.append(evaluation.check_name)
-    times: dict[str, float] = {}
-    for event in result.all_events:
-        if event.is_step_success:
-            times[event.step_key or ""] = event.step_success_data.duration_ms / 1000
-    for name, line in lines.items():
-        schema, _, relation = name.partition(".")
-        line.seconds = times.get(f"{schema}__{relation}", 0.0) + times.get(f"check_{relation}", 0.0)
-    return list(lines.values())
-
-
-def _value(metadata: Any, name: str) -> Any:
-    return metadata[name].value if name in metadata else 0
-
-
 def _cause(error: Any) -> str:
     """The innermost error in one line: what a person can act on."""
     while error.cause is not None:
@@ -255,35 +205,3 @@ def _count_quarantine(tenant_id: str, lines: list[Line]) -> None:
     for line in lines:
         if line.asset in tables:
             line.quarantined = len(entries.get(tables[line.asset], ()))
-
-
-def _report(lines: dict[str, list[Line]], seconds: float) -> None:
-    table(
-        "",
-        ("tenant", "asset", "rows", "changed", "quarantined", "checks passed", "warned", "failed", "seconds"),
-        [
-            (tenant_id, line.asset + ("" if line.is_materialized else "  NOT BUILT"), line.rows, line.changed,
-             line.quarantined, line.passed, len(line.warned), len(line.failed), line.seconds)
-            for tenant_id, found in lines.items()
-            for line in found
-        ],
-        numeric=("rows", "changed", "quarantined", "checks passed", "warned", "failed", "seconds"),
-    )  # fmt: skip
-    for tenant_id, found in lines.items():
-        for line in found:
-            for names, word in ((line.failed, "failed"), (line.warned, "warned")):
-                if names:
-                    out.print(f"  {tenant_id} {line.asset}: {word}: {', '.join(names)}")
-    every = [line for found in lines.values() for line in found]
-    changed = sum(line.changed for line in every)
-    out.print(f"\n{f'{changed:,} rows written' if changed else 'Nothing changed'} in {seconds:.0f} s.")
-    out.print(
-        "\nNext:\n"
-        "  cdp dev                  the assets, checks and runs in the Dagster UI (make dev)\n"
-        "  cdp status               sweeps, watermarks, lag and quarantine per tenant\n"
-        '  cdp search "nồi chiên màu đỏ" --tenant acme --entity product     what is like it\n'
-        "  cdp lookalike --help     profiles like these, or like a segment\n"
-        "  cdp quarantine list      documents that broke the contract, with the reason\n"
-        "  cdp demo advance         a day passes in the demo world; then run the pipeline again\n"
-        "  cdp down                 stop the embedded PostgreSQL"
-    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cdp_assets import keys
-from cdp_assets.cli.terminal import out, table
+from cdp_assets.cli.terminal import err, out, table
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.resources import Sources, open_warehouse
 from cdp_assets.settings import get_settings
@@ -67,15 +68,28 @@ def tenants() -> None:
     metavar="NAME=VALUE",
     help='Option of the tenant, for example default_currency=VND or segments=["key"]; repeat for several.',
 )
+@click.option(
+    "--shop-dsn",
+    metavar="DSN",
+    help="Shop database (PostgreSQL), without its password: host=... dbname=... user=...",
+)
+@click.option("--shop-password-secret", metavar="NAME", help="Name of the secret with the shop's password.")
+@click.option(
+    "--shop-timezone",
+    metavar="ZONE",
+    default="UTC",
+    show_default=True,
+    help="Zone of the shop's times without zone.",
+)
 @click.option("--replace", is_flag=True, help="Change the registration if there is one.")
 def add(
     tenant_id: str, name: str | None, dump: Path | None, hosts: tuple[str, ...], database: str | None,
     username: str | None, password_secret: str | None, auth: str, ca: str | None, options: tuple[str, ...],
-    replace: bool,
+    shop_dsn: str | None, shop_password_secret: str | None, shop_timezone: str, replace: bool,
 ) -> None:  # fmt: skip
-    """Register TENANT_ID with its LEO CDP: a dump folder, or one ArangoDB database.
+    """Register TENANT_ID with its LEO CDP (a dump folder, or one ArangoDB database) and, if it has one, its shop.
 
-    The source is read once to see that it answers. The password itself is never stored: only its name is.
+    Both are read once to see that they answer. Passwords themselves are never stored: only their names are.
     """
     if (dump is None) == (not hosts):
         raise click.UsageError("give either --dump or --arango")
@@ -89,9 +103,17 @@ def add(
         kind = "arango"
         source = {"hosts": list(hosts), "database": database, "username": username,
                   "password_secret": password_secret, "auth": auth, **({"ca": ca} if ca else {})}  # fmt: skip
-    tenant = Tenant(tenant_id, name or tenant_id, "active", kind, source, dict(map(_option, options)))
+    shop = None
+    if shop_dsn is not None:
+        secret = {"password_secret": shop_password_secret} if shop_password_secret else {}
+        shop = {"dsn": shop_dsn, "timezone": shop_timezone, **secret}
+    tenant = Tenant(tenant_id, name or tenant_id, "active", kind, source, dict(map(_option, options)), shop)
     with Sources().open(tenant) as opened:
         counts = {collection: opened.signature(collection).count for collection in CONTRACTS}
+    if shop is not None:
+        note = Sources().shop(tenant).bound(timedelta(0)).note
+        if note:
+            err.print(f"{tenant_id}: {note}")
     register(tenant, replace=replace)
     table(f"{tenant_id} is registered", ("collection", "documents"), counts.items(), numeric=("documents",))
 
@@ -124,7 +146,8 @@ def show(tenant_id: str) -> None:
     with open_warehouse() as warehouse:
         tenant = registry.get_tenant(warehouse, tenant_id)
     out.print_json(json.dumps({"tenant": tenant.tenant_id, "name": tenant.name, "status": tenant.status,
-                               tenant.source_kind: tenant.source, "options": tenant.options}))  # fmt: skip
+                               tenant.source_kind: tenant.source, "shop": tenant.shop,
+                               "options": tenant.options}))  # fmt: skip
 
 
 @tenants.command()

@@ -1,7 +1,8 @@
 """A deterministic synthetic world: Vietnamese and English shops whose LEO CDP holds every trap of a real one.
 
 Belongs here: what other packages and tests use. One model of people, products, purchases, visits and reviews
-(`model`), rendered as LEO documents (`leo*`), with planted faults (`defects`) and later days (`advance`).
+(`model`), rendered as LEO documents (`leo*`), with planted faults (`defects`) and later days (`advance`), and as the
+database of a shop (`shop*`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from __future__ import annotations
 from cdp_assets.demo.defects import KINDS as DEFECT_KINDS
 from cdp_assets.demo.leo_profile import SECRET_MARKER
 from cdp_assets.demo.model import WORLD_END, batch_instant, end_of_step
+from cdp_assets.demo.shop import shop_rows
+from cdp_assets.demo.shop_database import put_shops, shop_database_name, sync_shop
+from cdp_assets.demo.shop_state import shop_timezone
+from cdp_assets.demo.shop_truth import shop_defects, shop_truth
 from cdp_assets.demo.sizes import SIZES, TENANTS
 from cdp_assets.demo.world import (
     World,
@@ -23,6 +28,7 @@ from cdp_assets.demo.world import (
     tenant_at,
     truth_of,
     world_at,
+    world_in,
 )
 
 __all__ = [
@@ -41,8 +47,16 @@ __all__ = [
     "end_of_step",
     "generate",
     "leo_documents",
+    "put_shops",
+    "shop_database_name",
+    "shop_defects",
+    "shop_rows",
+    "shop_timezone",
+    "shop_truth",
     "step_of",
+    "sync_shop",
     "tenant_at",
     "truth_of",
     "world_at",
+    "world_in",
 ]

@@ -31,6 +31,7 @@ class Purpose(IntEnum):
     SEGMENTS = 5
     DEFECTS = 6
     ADVANCE = 7
+    SHOP = 8
 
 
 class Weighted(Generic[T]):

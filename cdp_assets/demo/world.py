@@ -2,7 +2,8 @@
 
 Belongs here: the public functions. Layout of a folder: `world.json` (which state this is), `<tenant>/` (a dump each),
 `_truth/world.json` (exact figures), `_truth/defects.jsonl` (every planted fault), `_truth/changes.jsonl` (what the
-last step did). Does not belong here: what is drawn or changed, and any other source's rendering of the world.
+last step did), `_truth/shop.json` and `_truth/shop_defects.jsonl` (the same of the shops' databases). Does not belong
+here: what is drawn or changed, and the shops themselves (`shop_database`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from cdp_assets.demo.dumpfile import write_dump
 from cdp_assets.demo.keys import epoch_ms, iso
 from cdp_assets.demo.leo import Document
 from cdp_assets.demo.model import end_of_step
+from cdp_assets.demo.shop_truth import ShopTruth
 from cdp_assets.demo.sizes import TENANTS, size_named, tenant_spec
 from cdp_assets.demo.tenant import TenantWorld, build_tenant
 from cdp_assets.demo.truth import Tally
@@ -137,6 +139,18 @@ def step_of(folder: Path) -> int | None:
     return None if state is None else int(state["step"])
 
 
+def world_in(folder: Path) -> World:
+    """The state in `folder`, in memory.
+
+    Raises:
+        WorldError: `folder` holds no demo world, or one of another version.
+    """
+    state = _state(folder)
+    if state is None:
+        raise WorldError(f"{folder} holds no demo world: run `cdp demo generate` first")
+    return world_at(state["size"], state["seed"], state["step"], state["tenants"])
+
+
 def _state(folder: Path) -> dict[str, Any] | None:
     state_file = folder / STATE_FILE
     if not state_file.exists():
@@ -158,6 +172,8 @@ def _write(folder: Path, size: str, seed: int, step: int, names: Sequence[str]) 
     truths: dict[str, Any] = {}
     defects: list[dict[str, str]] = []
     changes: list[dict[str, Any]] = []
+    shops: dict[str, Any] = {}
+    faults: list[dict[str, str]] = []
     for name in names:
         tenant = tenant_at(name, size=size, seed=seed, step=step)
         tally = Tally(tenant)
@@ -166,11 +182,16 @@ def _write(folder: Path, size: str, seed: int, step: int, names: Sequence[str]) 
         truths[name] = tally.summary()
         defects.extend(defect_ledger(tenant))
         changes.extend(change_log(tenant))
+        shop = ShopTruth(tenant)
+        shops[name] = shop.figures()
+        faults.extend(shop.defects())
     state = {"format": _FORMAT, "size": size, "seed": seed, "step": step, "tenants": list(names)}
     truth = folder / TRUTH_FOLDER
     truth.mkdir(exist_ok=True)
     _write_lines(truth / "defects.jsonl", defects)
     _write_lines(truth / "changes.jsonl", changes)
+    _write_lines(truth / "shop_defects.jsonl", faults)
+    _write_text(truth / "shop.json", json.dumps({"step": step, "tenants": shops}, indent=1))
     figures = {"size": size, "seed": seed, "step": step, "end": iso(end_of_step(step)), "tenants": truths}
     _write_text(truth / "world.json", json.dumps(figures, ensure_ascii=False, indent=1))
     # Last: a folder whose state file says step n holds step n.

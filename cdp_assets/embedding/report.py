@@ -14,8 +14,8 @@ from psycopg import sql
 from cdp_assets.embedding.entities import Entity
 from cdp_assets.embedding.models import Model
 from cdp_assets.embedding.samples import Near, draw, nearest
-from cdp_assets.landing.preview import markdown
 from cdp_assets.warehouse.connection import Connection
+from cdp_assets.warehouse.preview import markdown
 from cdp_assets.warehouse.tables import Column, columns_of
 
 ROWS = 5

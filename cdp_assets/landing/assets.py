@@ -14,11 +14,11 @@ import dagster as dg
 from pydantic import Field
 
 from cdp_assets import policies
-from cdp_assets.asset_runs import column_schema, recorded, tenant_table
+from cdp_assets.asset_runs import recorded, table_metadata, tenant_table
 from cdp_assets.landing import derived
 from cdp_assets.landing.contract import Contract, TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
-from cdp_assets.landing.report import fill_summary, said, sync_metadata, table_report
+from cdp_assets.landing.report import fill_summary, said, sync_metadata
 from cdp_assets.landing.sync import CollectionSync, SyncOptions, SyncResult
 from cdp_assets.resources import Sources
 from cdp_assets.settings import get_settings
@@ -33,6 +33,7 @@ from cdp_assets.sources.model import (
 )
 from cdp_assets.warehouse.connection import Connection, TenantSession, Warehouse, WarehouseError
 from cdp_assets.warehouse.ledger import Busy
+from cdp_assets.warehouse.tables import table_report
 from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant
 
 GROUP = "landing"
@@ -167,15 +168,23 @@ def _sync_options(tenant: Tenant, config: SyncConfig) -> SyncOptions:
     )
 
 
+NEWEST_BY = {"profile_segment": "joined_at", "customer_metrics": "updated_at"}
+"""What orders the preview of a table; `changed_at` where it is landed as it is."""
+
+
 def _table_metadata(
     conn: Connection, tenant_id: str, table: str, shows: Sequence[str], *, has_tombstones: bool
-) -> Any:
-    report = table_report(conn, tenant_id, table, shows=shows, has_tombstones=has_tombstones)
-    return {
-        "dagster/row_count": report.rows,
-        "dagster/column_schema": column_schema(report.columns),
-        "preview": dg.MetadataValue.md(report.preview),
-    }
+) -> dict[str, Any]:
+    report = table_report(
+        conn,
+        tenant_id,
+        "cdp",
+        table,
+        shows=shows,
+        newest_by=NEWEST_BY.get(table, "changed_at"),
+        tombstone="deleted_at" if has_tombstones else None,
+    )
+    return table_metadata(report)
 
 
 leo_cdp_collections = [_source_spec(collection) for collection in CONTRACTS]

@@ -1,52 +1,15 @@
-"""What a landing run tells of itself: counts for the registry and for the asset's page, and the table it left.
+"""What a landing run tells of itself: counts for the registry and for the asset's page.
 
 Belongs here: plain values. How Dagster shows them is decided in `assets`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from psycopg import sql
-
-from cdp_assets.landing.preview import preview
 from cdp_assets.landing.sync import SyncResult
-from cdp_assets.warehouse.connection import Connection
 from cdp_assets.warehouse.registry import Summary
-from cdp_assets.warehouse.tables import Column, columns_of
-
-
-@dataclass(frozen=True, slots=True)
-class TableReport:
-    """A table as one tenant sees it.
-
-    Attributes:
-        rows: live rows.
-        columns: of the table, in order.
-        preview: newest rows as Markdown, masked.
-    """
-
-    rows: int
-    columns: list[Column]
-    preview: str
-
-
-def table_report(
-    connection: Connection, tenant_id: str, table: str, *, shows: Sequence[str], has_tombstones: bool
-) -> TableReport:
-    """Look at `cdp.<table>` inside a transaction of the tenant."""
-    live = sql.SQL("and deleted_at is null") if has_tombstones else sql.SQL("")
-    count = connection.execute(
-        sql.SQL("select count(*) from {} where tenant_id = %s {}").format(sql.Identifier("cdp", table), live),
-        (tenant_id,),
-    ).fetchone()
-    return TableReport(
-        count[0] if count else 0,
-        columns_of(connection, f"cdp.{table}"),
-        preview(connection, tenant_id, table, shows),
-    )
 
 
 def fill_summary(summary: Summary, result: SyncResult) -> None:

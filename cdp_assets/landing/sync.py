@@ -24,6 +24,7 @@ from typing import Literal
 
 from cdp_assets.landing.batch import Batch, prepare, regroup
 from cdp_assets.landing.contract import Contract, TenantOptions
+from cdp_assets.landing.guard import may_delete
 from cdp_assets.landing.writer import Writer, Written
 from cdp_assets.sources.model import FINGERPRINT, PROFILE, CursorLost, Page, Signature, Source
 from cdp_assets.warehouse.connection import Connection, TenantSession
@@ -33,9 +34,6 @@ Mode = Literal["sweep", "window"]
 
 RESCAN_SHARE = 0.3
 """From this share of changed keys on, reading the whole collection is cheaper than asking for keys."""
-
-MIN_GUARDED = 10
-"""Up to this many vanished keys are tombstoned whatever their share: small collections lose single rows."""
 
 RESTARTS = 2
 """How often a read starts again after the server has lost its cursor."""
@@ -193,20 +191,19 @@ class CollectionSync:
                 newest = self._scan(is_fresh=False)
             else:
                 newest = self._fetch(sweep.changed())
-            if self._may_delete(total, known, vanished):
+            if may_delete(
+                total=total,
+                known=known,
+                vanished=vanished,
+                max_share=self._options.max_delete_share,
+                allow_mass_delete=self._options.allow_mass_delete,
+            ):
                 for keys in sweep.vanished():
                     self._writer.bury(keys)
             else:
                 result.withheld = vanished
         self._finish(signature, newest, began_at, is_sweep=True, withheld=result.withheld)
         return result
-
-    def _may_delete(self, total: int, known: int, vanished: int) -> bool:
-        if vanished == 0 or self._options.allow_mass_delete:
-            return True
-        if total == 0:
-            return False  # an empty source is a broken source until a person says otherwise
-        return vanished <= max(MIN_GUARDED, self._options.max_delete_share * known)
 
     def _stage_keys(self) -> Sweep:
         for attempt in range(RESTARTS + 1):

@@ -1,11 +1,20 @@
-"""Tables as the catalog describes them.
+"""A table as its asset's page shows it, whatever its schema: rows, columns, a few masked rows.
 
-Belongs here: what an asset's page says of a table's columns, whatever its schema. Does not belong here: rows.
+Belongs here: plain values. How Dagster shows them is decided where the assets are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
 from cdp_assets.warehouse.connection import Connection
+from cdp_assets.warehouse.preview import preview
+
+MOST_SHOWN = 10
+"""Columns of a preview whose columns nobody chose: what fits a page."""
 
 Column = tuple[str, str, bool, str | None]
 """Name, PostgreSQL type, whether it may be null, what it means or None."""
@@ -19,3 +28,51 @@ def columns_of(connection: Connection, relation: str) -> list[Column]:
         "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
         (relation,),
     ).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class TableReport:
+    """A table or view as one tenant sees it.
+
+    Attributes:
+        rows: live rows.
+        columns: in order.
+        preview: some rows as Markdown, masked.
+    """
+
+    rows: int
+    columns: list[Column]
+    preview: str
+
+
+def table_report(
+    connection: Connection,
+    tenant_id: str,
+    schema: str,
+    table: str,
+    *,
+    shows: Sequence[str] = (),
+    newest_by: str | None = None,
+    tombstone: str | None = None,
+) -> TableReport:
+    """Look at `schema.table` inside a transaction of the tenant.
+
+    `shows` are the columns of the preview (the first ones when left out), `newest_by` the column that orders it,
+    `tombstone` the column that is set once a row is gone: such rows do not count.
+    """
+    live = (
+        sql.SQL("and {} is null").format(sql.Identifier(tombstone)) if tombstone is not None else sql.SQL("")
+    )
+    count = connection.execute(
+        sql.SQL("select count(*) from {} where tenant_id = %s {}").format(
+            sql.Identifier(schema, table), live
+        ),
+        (tenant_id,),
+    ).fetchone()
+    columns = columns_of(connection, f"{schema}.{table}")
+    chosen = shows or [name for name, *_ in columns if name != "tenant_id"][:MOST_SHOWN]
+    return TableReport(
+        count[0] if count else 0,
+        columns,
+        preview(connection, tenant_id, schema, table, chosen, newest_by),
+    )

@@ -15,17 +15,17 @@ from psycopg.types.json import Jsonb
 from cdp_assets import keys
 from cdp_assets.warehouse.connection import Warehouse
 
-SELECT = "select tenant_id, name, status, source_kind, source, options from ops.tenant "
+SELECT = "select tenant_id, name, status, source_kind, source, options, shop from ops.tenant "
 
 INSERT = (
-    "insert into ops.tenant as t (tenant_id, name, status, source_kind, source, options) values (%(tenant_id)s, "
-    "%(name)s, %(status)s, %(source_kind)s, %(source)s, %(options)s) on conflict (tenant_id) do nothing"
+    "insert into ops.tenant as t (tenant_id, name, status, source_kind, source, options, shop) values (%(tenant_id)s, "
+    "%(name)s, %(status)s, %(source_kind)s, %(source)s, %(options)s, %(shop)s) on conflict (tenant_id) do nothing"
 )
 REPLACE = INSERT.removesuffix("nothing") + (
     "update set name = excluded.name, status = excluded.status, source_kind = excluded.source_kind, "
-    "source = excluded.source, options = excluded.options, updated_at = now() "
-    "where (t.name, t.status, t.source_kind, t.source, t.options) is distinct from "
-    "(excluded.name, excluded.status, excluded.source_kind, excluded.source, excluded.options)"
+    "source = excluded.source, options = excluded.options, shop = excluded.shop, updated_at = now() "
+    "where (t.name, t.status, t.source_kind, t.source, t.options, t.shop) is distinct from "
+    "(excluded.name, excluded.status, excluded.source_kind, excluded.source, excluded.options, excluded.shop)"
 )
 
 
@@ -42,6 +42,8 @@ class Tenant:
             (`basic` or `jwt`), ca (path of a CA file, optional). For `dump`: folder, database (optional).
         options: default_currency, default_region (of phone numbers), as_of (ISO; fixes "today" for demo data),
             max_delete_share, segments (ids that the hourly segment ETL runs).
+        shop: the shop database: dsn (without password), password_secret (name of the secret, optional), timezone (of
+            its naive times, optional); None when the tenant has none.
     """
 
     tenant_id: str
@@ -50,6 +52,7 @@ class Tenant:
     source_kind: Literal["arango", "dump"]
     source: dict[str, Any]
     options: dict[str, Any] = field(default_factory=dict)
+    shop: dict[str, Any] | None = None
 
 
 def list_tenants(warehouse: Warehouse, *, active_only: bool = False) -> list[Tenant]:
@@ -106,6 +109,7 @@ def put_tenant(warehouse: Warehouse, tenant: Tenant, *, replace: bool = False) -
         "source_kind": tenant.source_kind,
         "source": Jsonb(tenant.source),
         "options": Jsonb(tenant.options),
+        "shop": None if tenant.shop is None else Jsonb(tenant.shop),
     }
     with warehouse.control() as conn:
         written = conn.execute(REPLACE if replace else INSERT, values).rowcount

@@ -1,4 +1,4 @@
-"""A few landed rows for people to look at, personal data masked.
+"""A few rows for people to look at, personal data masked.
 
 Belongs here: what an asset's page in the UI shows of its table. Every text is masked unless its column is known to
 hold no personal data, so that a new column is hidden until someone decides otherwise.
@@ -20,10 +20,12 @@ OPEN_COLUMNS = frozenset(
         "segment_id", "segment_type", "status", "cdp_profile_id", "root_profile_id", "profile_type", "data_context",
         "language", "country", "funnel_stage", "product_key", "item_id", "title", "category", "brand", "currency",
         "event_id", "event_name", "device_type", "order_status", "state", "txn_id", "txn_type", "txn_status",
-        "feedback_id", "feedback_type", "channel", "decision", "segment", "name",
+        "feedback_id", "feedback_type", "channel", "decision", "segment", "segment.name", "categories.name",
+        "sku", "order_number", "order_key", "purchase_key", "product_version_key", "product_name", "product_category",
+        "category_path", "source", "event_type", "link_rule", "code",
     }
 )  # fmt: skip
-"""Text columns without personal data. `name` is a segment's: profiles have full_name, first_name and last_name."""
+"""Text columns without personal data: by name wherever they are, or of one table."""
 
 ROWS = 5
 
@@ -37,21 +39,28 @@ def masked(value: Any) -> str:
     return f"{len(value)} items" if isinstance(value, list) else "***"
 
 
-def preview(connection: Connection, tenant_id: str, table: str, columns: Sequence[str]) -> str:
-    """The newest rows of `cdp.<table>` as a Markdown table of the given columns."""
-    order = (
-        sql.SQL("changed_at desc")
-        if table not in {"profile_segment", "customer_metrics"}
-        else (sql.SQL("joined_at desc") if table == "profile_segment" else sql.SQL("updated_at desc"))
-    )
+def preview(
+    connection: Connection,
+    tenant_id: str,
+    schema: str,
+    table: str,
+    columns: Sequence[str],
+    newest_by: str | None = None,
+) -> str:
+    """Rows of a relation as a Markdown table of the given columns: the newest, or any."""
+    newest = sql.SQL("order by {} desc").format(sql.Identifier(newest_by)) if newest_by else sql.SQL("")
     rows = connection.execute(
-        sql.SQL("select {} from {} where tenant_id = %s order by {} limit %s").format(
-            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier("cdp", table), order
+        sql.SQL("select {} from {} where tenant_id = %s {} limit %s").format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(schema, table), newest
         ),
         (tenant_id, ROWS),
     ).fetchall()
     return markdown(
-        columns, ([_shown(name, value) for name, value in zip(columns, row, strict=True)] for row in rows)
+        columns,
+        (
+            [_shown(f"{table}.{name}", name, value) for name, value in zip(columns, row, strict=True)]
+            for row in rows
+        ),
     )
 
 
@@ -62,15 +71,15 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
-def _shown(column: str, value: Any) -> str:
+def _shown(qualified: str, column: str, value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, bool | int | Decimal):
+    if isinstance(value, bool | int | float | Decimal):
         return str(value)
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M")
     if isinstance(value, date):
         return str(value.year)
-    if column in OPEN_COLUMNS:
+    if column in OPEN_COLUMNS or qualified in OPEN_COLUMNS:
         return str(value)[:60]
     return masked(value)

@@ -1,0 +1,192 @@
+"""Dagster assets of the shop's landing tables: `raw.*`, partitioned by tenant, loaded together from one snapshot.
+
+Belongs here: keys, lineage, run configuration, metadata. How a shop is read is in `extract` and below. Annotations are
+not postponed: Dagster reads them.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from cdp_assets import policies
+from cdp_assets.asset_runs import recorded, table_metadata
+from cdp_assets.landing.shop.extract import extract
+from cdp_assets.landing.shop.model import ShopOptions, TableResult
+from cdp_assets.landing.shop.specs import SPECS, TableSpec
+from cdp_assets.partitions import tenants
+from cdp_assets.resources import Sources
+from cdp_assets.settings import get_settings
+from cdp_assets.sources.model import SourceRejected
+from cdp_assets.warehouse.connection import Warehouse, WarehouseError
+from cdp_assets.warehouse.registry import Summary
+from cdp_assets.warehouse.tables import table_report
+from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant
+
+GROUP = "raw"
+
+PERMANENT = (SourceRejected, TenantError, WarehouseError)
+"""Faults that a retry meets again."""
+
+
+DESCRIPTIONS = {
+    "customers": "One row per customer account of the shop. A person may have several; `intermediate.int_customers` "
+    "tells who is one.",
+    "products": "One row per product of the shop.",
+    "orders": "One row per order. `order_number` is LEO's `transaction_id`; the status is the shop's own word.",
+    "order_items": "One row per line of an order.",
+    "categories": "One row per product category; `parent_id` names the category above.",
+    "reviews": "One row per product review written in the shop.",
+    "promotions": "One row per promotion; orders name the one that they used.",
+    "events": "One row per event of the shop's own pages.",
+}
+
+
+class ShopMode(Enum):
+    """How changes are found: WINDOW by `updated_at`, SWEEP compares every key too, FULL reads every row."""
+
+    WINDOW = "window"
+    SWEEP = "sweep"
+    FULL = "full"
+
+
+class ShopConfig(dg.Config):
+    """How a shop is loaded."""
+
+    mode: ShopMode = Field(
+        ShopMode.SWEEP,
+        description="WINDOW reads new times; SWEEP finds deletes and late commits too; FULL reads every row again",
+    )
+    allow_mass_delete: bool = Field(
+        False,
+        description="Tombstone vanished rows whatever their share: after a person has checked the shop",
+    )
+
+
+def _shop_spec(spec: TableSpec) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        ["shop", spec.table],
+        description=f"One row per row of the table `{spec.table}` in the tenant's shop database.",
+        group_name="shop",
+        kinds={"postgres"},
+        owners=policies.OWNERS,
+    )
+
+
+def _raw_spec(spec: TableSpec) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        ["raw", spec.table],
+        deps=[["shop", spec.table]],
+        description=f"{DESCRIPTIONS[spec.table]} `_deleted_at` is set once the shop no longer has the row.",
+        group_name=GROUP,
+        kinds={"postgres"},
+        owners=policies.OWNERS,
+        tags={"cdp/stage": "landing"},
+        metadata={"dagster/table_name": f"raw.{spec.table}"},
+        freshness_policy=policies.LANDING_FRESHNESS,
+        skippable=True,
+    )
+
+
+@dg.multi_asset(
+    name="shop",
+    specs=[_raw_spec(spec) for spec in SPECS.values()],
+    partitions_def=tenants,
+    can_subset=True,
+    retry_policy=policies.RETRY,
+    pool=policies.SHOP_POOL,
+)
+def raw_tables(
+    context: dg.AssetExecutionContext,
+    config: ShopConfig,
+    warehouse: dg.ResourceParam[Warehouse],
+    sources: dg.ResourceParam[Sources],
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Every selected table; one that fails does not stop the others, and fails the step in the end."""
+    tenant_id = context.partition_key
+    wanted = sorted(key.path[-1] for key in context.selected_asset_keys)
+    try:
+        tenant = active_tenant(warehouse, tenant_id)
+        if tenant.shop is None:
+            context.log.info("tenant %s has no shop: nothing to load", tenant_id)
+            return
+        shop = sources.shop(tenant)
+        with recorded(context, warehouse, "raw") as summary:
+            results = extract(
+                warehouse,
+                tenant_id,
+                shop,
+                mode=config.mode.value,
+                tables=wanted,
+                options=_options(tenant, config),
+                run_id=context.run.run_id,
+                progress=context.log.info,
+            )
+            _sum_up(summary, results)
+    except PERMANENT as error:
+        raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
+    for table, result in results.items():
+        if result.error is None and result.mode != "skipped":
+            yield dg.MaterializeResult(
+                asset_key=["raw", table], metadata=_metadata(warehouse, tenant_id, result, shop.name)
+            )
+    failed = [result for result in results.values() if result.error is not None]
+    if failed:
+        raise dg.Failure(
+            f"{tenant_id}: " + "; ".join(f"raw.{result.table}: {result.error}" for result in failed),
+            allow_retries=not all(isinstance(result.error, PERMANENT) for result in failed),
+        )
+
+
+def _options(tenant: Tenant, config: ShopConfig) -> ShopOptions:
+    settings = get_settings()
+    return ShopOptions(
+        overlap=timedelta(seconds=settings.shop_overlap_s),
+        safety_lag=timedelta(seconds=settings.shop_safety_lag_s),
+        max_workers=settings.pool_size,
+        max_delete_share=float(tenant.options.get("max_delete_share", settings.max_delete_share)),
+        allow_mass_delete=config.allow_mass_delete,
+    )
+
+
+def _sum_up(summary: Summary, results: dict[str, TableResult]) -> None:
+    summary.rows_in = sum(result.read for result in results.values())
+    summary.rows_out = sum(result.rows for result in results.values())
+    summary.rows_rejected = sum(result.rejected for result in results.values())
+    summary.metrics = {
+        table: {"mode": result.mode, "read": result.read, "written": result.rows, "rejected": result.rejected}
+        for table, result in results.items()
+    }
+    if summary.rows_rejected:
+        summary.status = "quarantined"
+
+
+def _metadata(warehouse: Warehouse, tenant_id: str, result: TableResult, source: str) -> dict[str, Any]:
+    """Counts under names that stay the same over time, so that the UI can plot them, and the table."""
+    with warehouse.tenant(tenant_id) as conn:
+        report = table_report(
+            conn, tenant_id, "raw", result.table, newest_by="_etl_loaded_at", tombstone="_deleted_at"
+        )
+    return {
+        "mode": result.mode,
+        "source": source,
+        "note": "; ".join(result.notes) or "-",
+        "drift": "; ".join(result.drift) or "-",
+        "rows_read": result.read,
+        "rows_added": result.added,
+        "rows_changed": result.changed,
+        "rows_unchanged": result.unchanged,
+        "rows_tombstoned": result.tombstoned,
+        "rows_written": result.rows,
+        "rows_quarantined": result.rejected,
+        "quarantine_recovered": result.recovered,
+        "deletes_withheld": result.withheld,
+        "seconds": round(result.seconds, 3),
+        **table_metadata(report),
+    }
+
+
+assets: list[dg.AssetsDefinition | dg.AssetSpec] = [*map(_shop_spec, SPECS.values()), raw_tables]

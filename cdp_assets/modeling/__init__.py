@@ -1,0 +1,4 @@
+"""Modeling: dbt turns landed rows into one canonical model and marts.
+
+The SQL is in `dbt_project/`. Here is what runs it: `project` prepares the manifest, `assets` are the Dagster assets.
+"""

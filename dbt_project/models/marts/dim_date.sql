@@ -1,0 +1,121 @@
+{{ config(materialized='view', grants={'select': ['cdp_pipeline', 'cdp_reader']}) }}
+
+-- The two holidays that follow the moon. Dates of the Python package holidays 0.109, country VN.
+with lunar (tet, hung_kings) as (
+
+    values
+    (date '2015-02-19', date '2015-04-28'),
+    (date '2016-02-08', date '2016-04-16'),
+    (date '2017-01-28', date '2017-04-06'),
+    (date '2018-02-16', date '2018-04-25'),
+    (date '2019-02-05', date '2019-04-14'),
+    (date '2020-01-25', date '2020-04-02'),
+    (date '2021-02-12', date '2021-04-21'),
+    (date '2022-02-01', date '2022-04-10'),
+    (date '2023-01-22', date '2023-04-29'),
+    (date '2024-02-10', date '2024-04-18'),
+    (date '2025-01-29', date '2025-04-07'),
+    (date '2026-02-17', date '2026-04-26'),
+    (date '2027-02-06', date '2027-04-16'),
+    (date '2028-01-26', date '2028-04-04'),
+    (date '2029-02-13', date '2029-04-23'),
+    (date '2030-02-02', date '2030-04-12'),
+    (date '2031-01-23', date '2031-04-01'),
+    (date '2032-02-11', date '2032-04-19'),
+    (date '2033-01-31', date '2033-04-09'),
+    (date '2034-02-19', date '2034-04-28'),
+    (date '2035-02-08', date '2035-04-17'),
+    (date '2036-01-28', date '2036-04-06')
+
+),
+
+days as (
+
+    select day::date as date_day
+    from generate_series(timestamp '2015-01-01', timestamp '2035-12-31', interval '1 day') as day
+
+),
+
+holidays as (
+
+    select tet + offset_days as date_day, 'Tet' as holiday_name
+    from lunar
+    cross join generate_series(-1, 3) as offset_days
+    union all
+    select hung_kings, 'Hung Kings'' Commemoration Day' from lunar
+    union all
+    select
+        date_day,
+        case to_char(date_day, 'MM-DD')
+            when '01-01' then 'New Year''s Day'
+            when '04-30' then 'Reunification Day'
+            when '05-01' then 'Labour Day'
+            when '09-02' then 'National Day'
+        end
+    from days
+    where to_char(date_day, 'MM-DD') in ('01-01', '04-30', '05-01', '09-02')
+    union all
+    -- A second day since 2021, the day before or the day after as the government decides each year: only those
+    -- decided are listed.
+    select date_day, 'National Day'
+    from unnest(array[
+        date '2021-09-03', date '2022-09-01', date '2023-09-01', date '2024-09-03', date '2025-09-01',
+        date '2026-09-01'
+    ]) as date_day
+    union all
+    select date_day, 'Culture Day'
+    from days
+    where to_char(date_day, 'MM-DD') = '11-24' and date_day >= '2026-01-01'
+
+),
+
+-- Two holidays that fall on one day are one row.
+named as (
+
+    select date_day, min(holiday_name) as holiday_name
+    from holidays
+    group by date_day
+
+),
+
+sale_days as (
+
+    select
+        date_day,
+        case
+            when extract(month from date_day) = extract(day from date_day)
+                then to_char(date_day, 'FMDD.FMMM')
+            -- the day after the fourth Thursday of November
+            when extract(month from date_day) = 11 and extract(isodow from date_day) = 5
+                and extract(day from date_day) between 23 and 29
+                then 'Black Friday'
+        end as sale_name
+    from days
+
+)
+
+select
+    days.date_day,
+    extract(year from days.date_day)::integer as calendar_year,
+    extract(quarter from days.date_day)::integer as quarter_of_year,
+    extract(month from days.date_day)::integer as month_of_year,
+    date_trunc('month', days.date_day::timestamp)::date as month_start,
+    extract(isoyear from days.date_day)::integer as iso_year,
+    extract(week from days.date_day)::integer as iso_week,
+    date_trunc('week', days.date_day::timestamp)::date as week_start,
+    extract(isodow from days.date_day)::integer as weekday,
+    to_char(days.date_day, 'FMDay') as weekday_name,
+    extract(isodow from days.date_day) >= 6 as is_weekend,
+    named.date_day is not null as is_holiday,
+    named.holiday_name,
+    sale_days.sale_name is not null as is_sale_day,
+    sale_days.sale_name,
+    (
+        select days.date_day - lunar.tet
+        from lunar
+        order by abs(days.date_day - lunar.tet), lunar.tet
+        limit 1
+    ) as days_from_tet
+from days
+left join named on days.date_day = named.date_day
+inner join sale_days on days.date_day = sale_days.date_day

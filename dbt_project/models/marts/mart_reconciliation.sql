@@ -1,0 +1,68 @@
+{{ config(
+    unique_key=['tenant_id', 'finding', 'order_key'],
+    indexes=[
+        {'columns': ['tenant_id', 'finding', 'order_key'], 'unique': true},
+        {'columns': ['tenant_id', 'order_number']},
+    ],
+) }}
+
+with orders as (
+
+    select * from {{ ref('fct_orders') }}
+
+),
+
+-- A tenant with one source has nothing to compare.
+sources as (
+
+    select
+        coalesce(bool_or(source = 'shop'), false)
+        and coalesce(bool_or(source = 'leo' or is_known_to_both), false) as both_there
+    from orders
+
+),
+
+findings as (
+
+    select
+        'only_in_shop' as finding,
+        orders.*,
+        calculated_total as found_amount,
+        null::numeric as expected_amount
+    from orders
+    cross join sources
+    where sources.both_there and source = 'shop' and not is_known_to_both and order_id is not null
+    union all
+    select 'only_in_leo', orders.*, leo_total, null
+    from orders
+    cross join sources
+    where sources.both_there and source = 'leo'
+    union all
+    select 'total_differs_from_lines', orders.*, order_total, calculated_total
+    from orders
+    where not is_reconciled
+    union all
+    select 'lines_differ_from_leo', orders.*, calculated_total, leo_total
+    from orders
+    where is_known_to_both and abs(calculated_total - leo_total) >= 0.01
+    union all
+    select 'lines_without_order', orders.*, calculated_total, null
+    from orders
+    where source = 'shop' and order_id is null
+
+)
+
+select
+    tenant_id,
+    finding,
+    order_key,
+    order_id,
+    order_number,
+    order_date,
+    date_day,
+    order_status,
+    currency,
+    found_amount,
+    expected_amount,
+    found_amount - expected_amount as difference
+from findings

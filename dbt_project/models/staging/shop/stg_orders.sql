@@ -1,0 +1,31 @@
+with source as (
+
+    select * from {{ source('raw', 'orders') }}
+    where _deleted_at is null
+
+),
+
+main_currency as (
+
+    select * from {{ ref('stg_leo__main_currency') }}
+
+)
+
+select
+    source.tenant_id,
+    source.id as order_id,
+    source.customer_id,
+    source.order_date,
+    {{ order_status('source.status') }} as order_status,
+    source.total_amount as order_total,
+    {{ clean_text('source.shipping_address') }} as shipping_address,
+    source.created_at,
+    source.updated_at,
+    coalesce({{ clean_text('source.order_number') }}, source.id::text) as order_number,
+    coalesce(lower({{ clean_text('source.channel') }}), 'unknown') as channel,
+    coalesce({{ currency_code('source.currency') }}, main_currency.currency, 'USD') as currency,
+    source.promotion_id,
+    source.status as raw_status
+from source
+left join main_currency
+    on source.tenant_id = main_currency.tenant_id
