@@ -26,9 +26,12 @@ RUN --mount=type=cache,target=/var/cache/pip \
     && pip uninstall --yes cdp-assets
 COPY README.md LICENSE ./
 COPY cdp_assets cdp_assets
+COPY dbt_project dbt_project
+# The manifest is parsed here, once: the runtime user cannot write beside the package, and need not.
 RUN --mount=type=cache,target=/var/cache/pip \
     pip wheel --no-deps --wheel-dir /wheels . \
-    && pip install --no-deps /wheels/*.whl
+    && pip install --no-deps /wheels/*.whl \
+    && cd / && python -c "from cdp_assets.modeling.project import prepared_manifest; prepared_manifest()"
 
 
 FROM ${PYTHON_IMAGE} AS runtime

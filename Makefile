@@ -7,6 +7,8 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 # Folder of a LEO dump of your own; empty = the demo world.
 SOURCE ?=
+# Tenant whose session builds the documentation of the models.
+TENANT ?= acme
 # Processes of the test run; the suite is balanced for two cores.
 WORKERS ?= 2
 # Handed on to pytest or to the benchmark, for example ARGS="-k tombstone -x".
@@ -19,12 +21,12 @@ STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install pipeline dev up down test lint format bench clean
+.PHONY: help install pipeline dev up down dbt-docs test lint format bench clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [SOURCE=folder] [ARGS=...] [TORCH_INDEX=address]"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Install into .venv (TORCH_INDEX=address of an index with torch's CPU builds)
 
@@ -50,6 +52,10 @@ up: $(STAMP) ## Start the embedded warehouse
 down: $(STAMP) ## Stop the embedded warehouse
 	$(BIN)/cdp down
 
+dbt-docs: $(STAMP) ## Models, columns and lineage as one HTML page (TENANT=whose row counts it shows)
+	$(BIN)/cdp dbt --tenant $(TENANT) docs generate --static --quiet
+	@echo "$$($(BIN)/cdp env | sed -n 's/^export CDP_DATA_DIR=//p')/dbt/static_index.html"
+
 test: $(STAMP) ## Run the whole test suite (ARGS=pytest options, WORKERS=processes)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
@@ -65,7 +71,7 @@ format: $(STAMP) ## Format Python and SQL, and mend what can be mended without a
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar cdp_assets
 
-bench: $(STAMP) ## Run a benchmark (BENCH=landing|embedding|vector_write|vector_search|embedding_sync, ARGS=options)
+bench: $(STAMP) ## Run a benchmark (BENCH=landing|shop_extract|dbt|embedding|embedding_sync|vector_write|vector_search, ARGS=options)
 	$(BIN)/python -m benchmarks.$(BENCH) $(ARGS)
 
 clean: ## Stop the embedded warehouse; remove its data, the demo world and all caches (keeps .venv)

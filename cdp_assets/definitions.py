@@ -17,6 +17,7 @@ from cdp_assets.automation.schedules import schedules
 from cdp_assets.automation.sensors import sensors
 from cdp_assets.checks.embedding import embedding_checks
 from cdp_assets.checks.landing import landing_checks
+from cdp_assets.checks.shop import shop_checks
 from cdp_assets.embedding import assets as embedding
 from cdp_assets.io_managers.pgvector import pgvector_io_manager
 from cdp_assets.landing import assets as landing
@@ -45,7 +46,7 @@ def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Defin
             *embedding.assets,  # texts of cdp.* -> embedding.*
             *modeling.assets,  # cdp.*, raw.* -> staging.*, intermediate.*, marts.*
         ],
-        asset_checks=[*landing_checks, *embedding_checks],
+        asset_checks=[*landing_checks, *shop_checks, *embedding_checks],
         jobs=jobs,
         schedules=schedules,
         sensors=[*sensors, embedding_jobs, *run_status_sensors],

@@ -74,7 +74,7 @@ class Marts:
         return self.dbt.read(statement, tenant=self.tenant, user="cdp_reader")
 
     def places(self) -> dict[str, list[str]]:
-        """Where each row of the tenant lies and which transaction wrote it, by table: equal when nothing was written."""
+        """Where each row lies and which transaction wrote it, by table: equal when nothing was written."""
         statement = "select ctid::text || ' ' || xmin as place from marts.{} order by 1"
         return {table: [row["place"] for row in self.read(statement.format(table))] for table in TABLES}
 
@@ -102,7 +102,7 @@ def fresh_tenant(postgres: Server) -> Marts:
 
 
 def small_shop(marts: Marts) -> None:
-    """Two customers, two products, two orders of the shop with three lines; LEO knows the second order, and one more."""
+    """Two customers, two products, two orders with three lines; LEO knows the second order, and one more."""
     marts.land(
         "customers",
         {"id": 1, "name": "Lan", "email": "lan@shop.vn"},

@@ -196,6 +196,7 @@ ACCOUNTS = st.lists(st.tuples(HANDLES, HANDLES, HANDLES, HANDLES), max_size=6)
 PROFILES = st.lists(st.tuples(HANDLES, HANDLES, HANDLES, st.booleans()), max_size=5)
 
 
+@pytest.mark.slow
 @given(accounts=ACCOUNTS, profiles=PROFILES)
 @hypothesis_settings(max_examples=25)
 def test_links_are_what_the_rules_say_read_one_record_at_a_time(
@@ -236,7 +237,7 @@ def expected(
     accounts: list[tuple[str | None, str | None, str | None, str | None]],
     profiles: list[tuple[str, str | None, str | None, str | None]],
 ) -> dict[str, str]:
-    """The customer of each account by the rules, slowly; accounts are (email, phone, name, crm), profiles (root, ...)."""
+    """Customer of each account by the rules, slowly; accounts are (email, phone, name, crm), profiles (root, …)."""
     speaker = [
         min(j for j, b in enumerate(accounts) if i == j or (a[0] and a[0] == b[0]))
         for i, a in enumerate(accounts)

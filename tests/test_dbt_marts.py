@@ -83,7 +83,7 @@ def test_an_order_status_change_reaches_every_line_and_what_is_counted_from_it(m
     )
     marts.build()
     assert marts.read(
-        "select order_item_id, order_status, is_revenue from marts.fct_sales where order_id = 1"
+        "select order_item_id, order_status, is_revenue from marts.fct_sales where order_id = 1 order by 1"
     ) == [
         {"order_item_id": 1, "order_status": "cancelled", "is_revenue": False},
         {"order_item_id": 2, "order_status": "cancelled", "is_revenue": False},

@@ -154,12 +154,14 @@ def test_a_view_whose_columns_changed_is_made_anew_with_those_above_it(
     assert "intermediate.leftover" not in found
 
 
+@pytest.mark.slow
 def test_unit_tests_of_the_views_pass(dbt: Dbt) -> None:
     results = dbt("test", "--select", "test_type:unit,staging",
                   "test_type:unit,intermediate")  # fmt: skip
     assert len(results) >= 17
 
 
+@pytest.mark.slow
 def test_data_tests_report_dirt_as_warnings_and_broken_keys_as_failures(dbt: Dbt, dsn: str) -> None:
     tenant = "dirty"
     write(dsn, tenant, "raw.customers",

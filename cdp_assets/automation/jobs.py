@@ -14,6 +14,8 @@ from pydantic import Field
 
 from cdp_assets.automation.decisions import TABLES, Mode
 from cdp_assets.automation.runs import FINISHED, SEGMENT_TAG, STAGE_OF_JOB
+from cdp_assets.checks.shop import shop_checks
+from cdp_assets.modeling.assets import views
 from cdp_assets.partitions import tenants
 from cdp_assets.policies import TENANT_TAG
 
@@ -141,10 +143,13 @@ embedding_refresh = _asset_job(
     {},
 )
 
+SHOP = dg.AssetSelection.groups("raw").without_checks() | dg.AssetSelection.checks(*shop_checks)
+"""dbt's own tests of `raw` run with the marts: starting dbt takes longer than an incremental load."""
+
 shop_sync = _asset_job(
     "shop_sync",
     "Incremental load of one tenant's shop database: rows whose `updated_at` is new, all tables from one snapshot.",
-    dg.AssetSelection.groups("raw"),
+    SHOP,
     lambda: {"ops": {"shop": {"config": {"mode": "WINDOW"}}}},
     {"dagster/priority": "1"},
 )
@@ -152,7 +157,7 @@ shop_sync = _asset_job(
 shop_sweep = _asset_job(
     "shop_sweep",
     "As shop_sync, and then compares every key: finds deletes, and rows that were committed late.",
-    dg.AssetSelection.groups("raw"),
+    SHOP,
     lambda: {"ops": {"shop": {"config": {"mode": "SWEEP"}}}},
     {"dagster/priority": "-1"},
 )
@@ -160,7 +165,8 @@ shop_sweep = _asset_job(
 marts_refresh = _asset_job(
     "marts_refresh",
     "dbt for one tenant: staging and intermediate views where they changed, marts where rows differ, every test.",
-    dg.AssetSelection.groups("staging", "intermediate", "marts"),
+    dg.AssetSelection.groups("staging", "intermediate", "marts")
+    | dg.AssetSelection.checks(*(spec.key for spec in views.check_specs)),
     dict,
     {},
 )

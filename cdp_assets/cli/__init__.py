@@ -10,6 +10,7 @@ import sys
 
 import click
 
+from cdp_assets.cli.dbt import dbt
 from cdp_assets.cli.demo import demo
 from cdp_assets.cli.embedding import embedding
 from cdp_assets.cli.pipeline import pipeline
@@ -24,7 +25,7 @@ from cdp_assets.cli.terminal import fail
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="cdp_assets")
 def cdp() -> None:
-    """Keep a customer-360 warehouse (PostgreSQL + pgvector) in step with LEO CDP, tenant by tenant.
+    """Keep a customer-360 warehouse (PostgreSQL + pgvector) in step with LEO CDP and a shop, tenant by tenant.
 
     \b
     First steps:
@@ -36,14 +37,15 @@ def cdp() -> None:
     Your own data:
       cdp tenants add acme --dump FOLDER
       cdp tenants add acme --arango https://leo.example.com:8529 --database leo_cdp --username cdp \\
-          --password-secret ACME_ARANGO_PASSWORD
+          --password-secret ACME_ARANGO_PASSWORD \\
+          --shop-dsn "host=shop.example.com dbname=shop user=cdp" --shop-password-secret ACME_SHOP_PASSWORD
 
     Settings come from CDP_* variables, from files in CDP_SECRETS_DIR, or from .env; the README lists them.
     """  # noqa: D301 - click wants the character \b itself
 
 
 for command in (
-    pipeline, dev, up, down, env, migrate, status, tenants, quarantine, embedding, search, lookalike, demo,
+    pipeline, dev, up, down, env, migrate, status, tenants, quarantine, embedding, search, lookalike, dbt, demo,
 ):  # fmt: skip
     cdp.add_command(command)
 
@@ -55,6 +57,7 @@ def main() -> None:
     from cdp_assets.embedding.providers.model import ProviderError
     from cdp_assets.embedding.search import SearchError
     from cdp_assets.embedding.vectors import VectorError
+    from cdp_assets.modeling.project import ProjectError
     from cdp_assets.sources.model import SourceError
     from cdp_assets.warehouse.connection import WarehouseError
     from cdp_assets.warehouse.ledger import Busy
@@ -64,6 +67,7 @@ def main() -> None:
         cdp(standalone_mode=True)
     except (
         WarehouseError, TenantError, SourceError, WorldError, Busy, ProviderError, ModelError, VectorError, SearchError,
+        ProjectError,
     ) as error:  # fmt: skip
         fail(str(error))
         sys.exit(1)

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -149,7 +150,8 @@ def _materialize(chosen: list[Tenant]) -> dict[str, list[Line]]:
                 if job.name == "shop_sweep" and tenant.shop is None:
                     continue
                 began = perf_counter()
-                with err.status(f"{tenant.tenant_id}: {doing}"):
+                # dbt says a line per test, which would bury the table; the run's events have them all
+                with err.status(f"{tenant.tenant_id}: {doing}"), redirect_stdout(None):
                     result = job.execute_in_process(
                         instance=instance,
                         partition_key=tenant.tenant_id,

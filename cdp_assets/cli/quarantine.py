@@ -12,12 +12,14 @@ from cdp_assets.cli.terminal import out, table
 from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.replay import replay as replay_entries
+from cdp_assets.landing.shop.specs import SPECS
 from cdp_assets.resources import Sources, open_warehouse
 from cdp_assets.warehouse import quarantine as store
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.tenants import TenantError
 
-COLLECTION = click.Choice(list(CONTRACTS))
+COLLECTION = click.Choice([*CONTRACTS, *(spec.collection for spec in SPECS.values())])
+REPLAYED = click.Choice(list(CONTRACTS))
 
 
 @click.group()
@@ -74,12 +76,13 @@ def show(tenant_id: str, key: str) -> None:
 
 @quarantine.command()
 @click.argument("tenant_id", type=TENANT)
-@click.option("--collection", type=COLLECTION, help="One collection only.")
+@click.option("--collection", type=REPLAYED, help="One collection only.")
 @click.option("--key", help="One document only.")
 def replay(tenant_id: str, collection: str | None, key: str | None) -> None:
     """Read quarantined documents of TENANT_ID again from the source and land those that were mended.
 
-    A sync does the same for documents that changed in the source; replay is for contracts that changed.
+    A sync does the same for documents that changed in the source; replay is for contracts that changed. Rows of the
+    shop need none: every load lands what was mended there.
     """
     with open_warehouse() as warehouse, Sources().of(warehouse, tenant_id) as (tenant, source):
         done = replay_entries(

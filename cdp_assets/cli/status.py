@@ -1,4 +1,4 @@
-"""`cdp status`: how far each collection of each tenant has come."""
+"""`cdp status`: how far each collection and shop table of each tenant has come."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from psycopg import sql
 from cdp_assets.cli.tenants import TENANT
 from cdp_assets.cli.terminal import ago, table
 from cdp_assets.landing.contracts import CONTRACTS
+from cdp_assets.landing.shop.specs import SPECS
 from cdp_assets.resources import open_warehouse
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.connection import Warehouse
+
+LANDED = [
+    *((collection, contract.target.relation, "deleted_at") for collection, contract in CONTRACTS.items()),
+    *((spec.collection, spec.relation, "_deleted_at") for spec in SPECS.values()),
+]
+"""What is landed: name in the ledger, table, column that marks a row as gone."""
 
 
 @click.command()
@@ -54,12 +61,12 @@ def _rows(warehouse: Warehouse, tenant_id: str) -> list[tuple[object, ...]]:
                 (tenant_id,),
             ).fetchall()
         )
-        for collection, contract in CONTRACTS.items():
+        for collection, relation, tombstone in LANDED:
             count = conn.execute(
                 sql.SQL(
-                    "select count(*) filter (where deleted_at is null), count(*) filter (where deleted_at is not null) "
-                    "from {} where tenant_id = %s"
-                ).format(contract.target.relation),
+                    "select count(*) filter (where {0} is null), count(*) filter (where {0} is not null) "
+                    "from {1} where tenant_id = %s"
+                ).format(sql.Identifier(tombstone), relation),
                 (tenant_id,),
             ).fetchone()
             live, dead = count if count else (0, 0)

@@ -87,7 +87,7 @@ class Reader:
         server = self._connection.pgconn
         result = server.exec_(statement)
         if result.status != pq.ExecStatus.COPY_OUT:
-            raise error_from_result(result, "utf-8")
+            raise _failure(server, result)
         block = bytearray()
         while True:
             size, message = server.get_copy_data(0)
@@ -99,7 +99,7 @@ class Reader:
                 block.clear()
         while (ended := server.get_result()) is not None:
             if ended.status != pq.ExecStatus.COMMAND_OK:
-                raise error_from_result(ended, "utf-8")
+                raise _failure(server, ended)
         yield bytes(block)
 
 
@@ -233,3 +233,11 @@ class ShopDatabase:
             except psycopg.Error as error:
                 raise shop_error(error, self.name) from error
             yield conn
+
+
+def _failure(server: pq.abc.PGconn, result: pq.abc.PGresult) -> psycopg.Error:
+    """The exception for a result; libpq's own words for a broken connection carry no SQLSTATE to tell it by."""
+    error = error_from_result(result, "utf-8")
+    if error.sqlstate is None and server.status == pq.ConnStatus.BAD:
+        return psycopg.OperationalError(str(error))
+    return error

@@ -1,9 +1,10 @@
-{#- How staging reads what people typed. Each macro is one SQL expression over one value; null stays null. -#}
+{#- How staging reads what people typed. Each macro is one SQL expression over one value; null stays null. Keys are
+    compared byte by byte (collate "C"): nobody reads them in order, and sorting 100,000 takes 0.3 s, not 0.6. -#}
 
 
 {#- One line of text: composed characters (NFC), single spaces, none at the ends; nothing left is null.
     \s leaves out the no-break spaces that forms and spreadsheets bring. A word of plain ASCII needs nothing, and most
-    codes are one: the test takes a ninth of the time of the rewrite. -#}
+    codes are one: the test takes a sixth of the time of the rewrite. -#}
 {% macro clean_text(value) -%}
     case
         when {{ value }} !~ '[^!-~]' then nullif({{ value }}, '')
@@ -14,8 +15,9 @@
 
 {#- Whether an address could be delivered to. `value` is cleaned and in lower case. -#}
 {% macro is_valid_email(value) -%}
+    {%- set label -%} [^\s@,;:<>()"._](-?[^\s@,;:<>()"._-])* {%- endset -%}
     coalesce(
-        {{ value }} ~ '^[^\s@,;:<>()"]+@[^\s@,;:<>()"._](-?[^\s@,;:<>()"._-])*(\.[^\s@,;:<>()"._](-?[^\s@,;:<>()"._-])*)*\.[^\s@,;:<>()"._0-9-]{2,}$'
+        {{ value }} ~ '^[^\s@,;:<>()"]+@{{ label }}(\.{{ label }})*\.[^\s@,;:<>()"._0-9-]{2,}$'
         and {{ value }} !~ '(^\.|\.\.|\.@)',
         false
     )
@@ -24,13 +26,13 @@
 
 {#- What two spellings of one mailbox share: ana+news@x.vn is ana@x.vn. Null unless the address is valid. -#}
 {% macro email_key(value) -%}
-    case when {{ is_valid_email(value) }} then regexp_replace({{ value }}, '^([^+@]+)\+[^@]*@', '\1@') end
+    case when {{ is_valid_email(value) }} then regexp_replace({{ value }}, '^([^+@]+)\+[^@]*@', '\1@') end collate "C"
 {%- endmacro %}
 
 
 {#- E.164 for international numbers and for Vietnamese ones however dialled (0..., 84..., the zero lost); digits for
     others. Null for what is too short or long for a number, and for one digit repeated, which forms collect.
-    `offset 0` keeps the planner from writing the digits' expression out at each of their seven uses. -#}
+    `offset 0` keeps the planner from writing the digits' expression out at each use. -#}
 {% macro phone_key(value) -%}
     (
         select
@@ -52,19 +54,19 @@
                 {{ value }} ~ '^\s*\(?\s*(\+|00)' as is_international
             offset 0
         ) as p
-    )
+    ) collate "C"
 {%- endmacro %}
 
 
 {#- What spellings of one name share: lower case, no accents (Vietnamese names lose them in many forms). -#}
 {% macro name_key(value) -%}
-    regexp_replace(normalize(translate(lower({{ value }}), 'đ', 'd'), nfd), '[\u0300-\u036f]', '', 'g')
+    regexp_replace(normalize(translate(lower({{ value }}), 'đ', 'd'), nfd), '[\u0300-\u036f]', '', 'g') collate "C"
 {%- endmacro %}
 
 
 {#- What spellings of one stock code share. -#}
 {% macro sku_key(value) -%}
-    nullif(upper(regexp_replace({{ value }}, '\s+', '', 'g')), '')
+    nullif(upper(regexp_replace({{ value }}, '\s+', '', 'g')), '') collate "C"
 {%- endmacro %}
 
 

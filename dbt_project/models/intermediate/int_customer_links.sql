@@ -64,26 +64,38 @@ persons as (
 ),
 
 -- a phone that two persons of the shop share says of neither who it is
+own_phones as (
+
+    select
+        tenant_id,
+        phone_key
+    from persons
+    where phone_key is not null
+    group by tenant_id, phone_key
+    having min(person_id) = max(person_id)
+
+),
+
 shop_handles as (
 
     select
         persons.tenant_id,
         persons.person_id,
+        persons.customer_id,
         handles.link_rule,
         handles.preference,
-        handles.handle,
-        min(persons.customer_id) as customer_id,
-        count(*) over (partition by persons.tenant_id, handles.link_rule, handles.handle) as holders
+        handles.handle
     from persons
+    left join own_phones
+        on persons.tenant_id = own_phones.tenant_id and persons.phone_key = own_phones.phone_key
     cross join lateral (
-        values ('crm_id', 1, persons.crm_id), ('email', 2, persons.email_key), ('phone', 3, persons.phone_key)
+        values ('crm_id', 1, persons.crm_id), ('email', 2, persons.email_key), ('phone', 3, own_phones.phone_key)
     ) as handles (link_rule, preference, handle)
     where handles.handle is not null
-    group by persons.tenant_id, persons.person_id, handles.link_rule, handles.preference, handles.handle
 
 ),
 
--- nor does one that two roots hold
+-- nor does any handle that two roots hold
 leo_handles as (
 
     select
@@ -114,7 +126,6 @@ linked as (
             shop_handles.tenant_id = leo_handles.tenant_id
             and shop_handles.link_rule = leo_handles.link_rule
             and shop_handles.handle = leo_handles.handle
-    where shop_handles.link_rule <> 'phone' or shop_handles.holders = 1
     order by shop_handles.tenant_id, shop_handles.person_id, shop_handles.preference, shop_handles.customer_id
 
 )

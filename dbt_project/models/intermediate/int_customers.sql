@@ -16,7 +16,7 @@ shop as (
 
 ),
 
--- who is asked first: LEO's root profile, the shop's account that speaks for its duplicates, merged profiles, duplicates
+-- who is asked first: LEO's root profile, the shop's account that speaks for others, merged profiles, duplicates
 members as (
 
     select

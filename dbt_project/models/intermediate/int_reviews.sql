@@ -32,7 +32,9 @@ select
     'leo:' || feedback.feedback_id as review_key,
     'leo' as source,
     coalesce(customer_links.customer_key, 'unknown') as customer_key,
-    case when feedback.leo_product_key is not null then coalesce(product_links.product_key, 'unknown') end as product_key,
+    case
+        when feedback.leo_product_key is not null then coalesce(product_links.product_key, 'unknown')
+    end as product_key,
     case when feedback.rating between 1 and 5 then feedback.rating end as rating,
     feedback.comment,
     feedback.language,

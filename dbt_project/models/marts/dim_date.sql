@@ -38,11 +38,16 @@ days as (
 
 holidays as (
 
-    select tet + offset_days as date_day, 'Tet' as holiday_name
+    select
+        tet + offset_days as date_day,
+        'Tet' as holiday_name
     from lunar
     cross join generate_series(-1, 3) as offset_days
     union all
-    select hung_kings, 'Hung Kings'' Commemoration Day' from lunar
+    select
+        hung_kings as date_day,
+        'Hung Kings'' Commemoration Day' as holiday_name
+    from lunar
     union all
     select
         date_day,
@@ -51,19 +56,20 @@ holidays as (
             when '04-30' then 'Reunification Day'
             when '05-01' then 'Labour Day'
             when '09-02' then 'National Day'
-        end
+        end as holiday_name
     from days
     where to_char(date_day, 'MM-DD') in ('01-01', '04-30', '05-01', '09-02')
     union all
-    -- A second day since 2021, the day before or the day after as the government decides each year: only those
-    -- decided are listed.
-    select date_day, 'National Day'
-    from unnest(array[
-        date '2021-09-03', date '2022-09-01', date '2023-09-01', date '2024-09-03', date '2025-09-01',
-        date '2026-09-01'
-    ]) as date_day
+    -- A second day since 2021, before or after it as the government decides each year: those decided so far.
+    select
+        date_day,
+        'National Day' as holiday_name
+    from days
+    where date_day in ('2021-09-03', '2022-09-01', '2023-09-01', '2024-09-03', '2025-09-01', '2026-09-01')
     union all
-    select date_day, 'Culture Day'
+    select
+        date_day,
+        'Culture Day' as holiday_name
     from days
     where to_char(date_day, 'MM-DD') = '11-24' and date_day >= '2026-01-01'
 
@@ -72,7 +78,9 @@ holidays as (
 -- Two holidays that fall on one day are one row.
 named as (
 
-    select date_day, min(holiday_name) as holiday_name
+    select
+        date_day,
+        min(holiday_name) as holiday_name
     from holidays
     group by date_day
 

@@ -26,8 +26,8 @@ with shop_orders as (
     from {{ ref('int_orders_enriched') }} as orders
     left join {{ ref('int_customer_links') }} as links
         on orders.tenant_id = links.tenant_id
-        and links.source = 'shop'
-        and orders.customer_id::text = links.source_id
+            and links.source = 'shop'
+            and orders.customer_id::text = links.source_id
 
 ),
 
@@ -57,7 +57,10 @@ lines as (
 
 leo_orders as (
 
-    select tenant_id, transaction_id as order_number, sum(line_total) as leo_total
+    select
+        tenant_id,
+        transaction_id as order_number,
+        sum(line_total) as leo_total
     from {{ ref('stg_leo__transactions') }}
     where transaction_id is not null
     group by tenant_id, transaction_id
@@ -105,7 +108,7 @@ numbered as (
     select
         *,
         case when customer_key <> 'unknown' then
-            row_number() over (partition by tenant_id, customer_key order by order_date, order_key)
+                row_number() over (partition by tenant_id, customer_key order by order_date, order_key)
         end as order_seq
     from joined
 

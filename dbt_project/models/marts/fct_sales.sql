@@ -17,7 +17,11 @@ with purchases as (
 
 orders as (
 
-    select tenant_id, 'shop:' || order_id as order_key, order_id, order_total
+    select
+        tenant_id,
+        'shop:' || order_id as order_key,
+        order_id,
+        order_total
     from {{ ref('int_orders_enriched') }}
 
 ),
@@ -64,11 +68,11 @@ lines as (
         on purchases.tenant_id = orders.tenant_id and purchases.order_key = orders.order_key
     left join versions
         on purchases.tenant_id = versions.tenant_id
-        and purchases.product_key = versions.product_key
-        and (
-            (purchases.purchased_at >= versions.valid_from and purchases.purchased_at < versions.valid_to)
-            or (purchases.purchased_at is null and versions.is_current)
-        )
+            and purchases.product_key = versions.product_key
+            and (
+                (purchases.purchased_at >= versions.valid_from and purchases.purchased_at < versions.valid_to)
+                or (purchases.purchased_at is null and versions.is_current)
+            )
     left join statuses on purchases.order_status = statuses.order_status
 
 ),

@@ -5,7 +5,10 @@
 
 with active_months as (
 
-    select distinct tenant_id, customer_key, date_trunc('month', date_day::timestamp)::date as active_month
+    select distinct
+        tenant_id,
+        customer_key,
+        date_trunc('month', date_day::timestamp)::date as active_month
     from {{ ref('fct_orders') }}
     where is_revenue and customer_key <> 'unknown' and date_day is not null
 
@@ -21,7 +24,9 @@ numbered as (
             - extract(year from cohort_month) * 12 - extract(month from cohort_month)
         )::integer as month_number
     from (
-        select *, min(active_month) over (partition by tenant_id, customer_key) as cohort_month
+        select
+            *,
+            min(active_month) over (partition by tenant_id, customer_key) as cohort_month
         from active_months
     ) as cohorts
 
@@ -29,7 +34,11 @@ numbered as (
 
 active as (
 
-    select tenant_id, cohort_month, month_number, count(*) as active_customers
+    select
+        tenant_id,
+        cohort_month,
+        month_number,
+        count(*) as active_customers
     from numbered
     group by tenant_id, cohort_month, month_number
 
@@ -37,7 +46,10 @@ active as (
 
 cohorts as (
 
-    select tenant_id, cohort_month, active_customers as customers
+    select
+        tenant_id,
+        cohort_month,
+        active_customers as customers
     from active
     where month_number = 0
 
@@ -79,5 +91,5 @@ select
 from months
 left join active
     on months.tenant_id = active.tenant_id
-    and months.cohort_month = active.cohort_month
-    and months.month_number = active.month_number
+        and months.cohort_month = active.cohort_month
+        and months.month_number = active.month_number

@@ -28,11 +28,13 @@ today as (
 
 main_currencies as (
 
-    select distinct on (customer_key) customer_key, currency
+    select distinct on (customer_key)
+        customer_key,
+        currency
     from orders
     where is_revenue
     group by customer_key, currency
-    order by customer_key, count(*) desc, currency
+    order by customer_key asc, count(*) desc, currency asc
 
 ),
 
@@ -65,19 +67,24 @@ ordered as (
 
 favourite_categories as (
 
-    select distinct on (sales.customer_key) sales.customer_key, products.product_category
+    select distinct on (sales.customer_key)
+        sales.customer_key,
+        products.product_category
     from {{ ref('fct_sales') }} as sales
     inner join {{ ref('dim_products') }} as products
         on sales.tenant_id = products.tenant_id and sales.product_version_key = products.product_version_key
     where sales.is_revenue and products.product_category is not null
     group by sales.customer_key, products.product_category
-    order by sales.customer_key, sum(sales.item_quantity) desc, products.product_category
+    order by sales.customer_key asc, sum(sales.item_quantity) desc, products.product_category asc
 
 ),
 
 reviewed as (
 
-    select customer_key, count(*) as reviews, round(avg(rating), 2) as average_rating
+    select
+        customer_key,
+        count(*) as reviews,
+        round(avg(rating), 2) as average_rating
     from {{ ref('int_reviews') }}
     group by customer_key
 
@@ -112,7 +119,9 @@ metrics as (
 
 segments as (
 
-    select profile_id, array_agg(distinct segment_id order by segment_id) as segment_ids
+    select
+        profile_id,
+        array_agg(distinct segment_id order by segment_id) as segment_ids
     from {{ ref('stg_leo__segments') }}
     group by profile_id
 

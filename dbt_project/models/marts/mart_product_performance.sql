@@ -47,7 +47,10 @@ sold as (
 
 reviewed as (
 
-    select product_key, count(*) as reviews, round(avg(rating), 2) as average_rating
+    select
+        product_key,
+        count(*) as reviews,
+        round(avg(rating), 2) as average_rating
     from {{ ref('int_reviews') }}
     group by product_key
 
@@ -60,7 +63,7 @@ measured as (
         products.product_key,
         products.product_version_key,
         products.product_category,
-        (select currency from main_currency) as currency,
+        (select main_currency.currency from main_currency) as currency,
         coalesce(sold.lines, 0) as lines,
         coalesce(sold.quantity, 0) as quantity,
         coalesce(sold.revenue, 0) as revenue,

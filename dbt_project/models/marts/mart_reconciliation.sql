@@ -25,28 +25,44 @@ sources as (
 findings as (
 
     select
-        'only_in_shop' as finding,
         orders.*,
-        calculated_total as found_amount,
+        'only_in_shop' as finding,
+        orders.calculated_total as found_amount,
         null::numeric as expected_amount
     from orders
     cross join sources
-    where sources.both_there and source = 'shop' and not is_known_to_both and order_id is not null
+    where sources.both_there and orders.source = 'shop' and not orders.is_known_to_both and orders.order_id is not null
     union all
-    select 'only_in_leo', orders.*, leo_total, null
+    select
+        orders.*,
+        'only_in_leo' as finding,
+        orders.leo_total as found_amount,
+        null::numeric as expected_amount
     from orders
     cross join sources
-    where sources.both_there and source = 'leo'
+    where sources.both_there and orders.source = 'leo'
     union all
-    select 'total_differs_from_lines', orders.*, order_total, calculated_total
+    select
+        *,
+        'total_differs_from_lines' as finding,
+        order_total as found_amount,
+        calculated_total as expected_amount
     from orders
     where not is_reconciled
     union all
-    select 'lines_differ_from_leo', orders.*, calculated_total, leo_total
+    select
+        *,
+        'lines_differ_from_leo' as finding,
+        calculated_total as found_amount,
+        leo_total as expected_amount
     from orders
     where is_known_to_both and abs(calculated_total - leo_total) >= 0.01
     union all
-    select 'lines_without_order', orders.*, calculated_total, null
+    select
+        *,
+        'lines_without_order' as finding,
+        calculated_total as found_amount,
+        null::numeric as expected_amount
     from orders
     where source = 'shop' and order_id is null
 

@@ -12,7 +12,7 @@ cleaned as (
         {{ clean_text('full_name') }} as customer_name,
         lower({{ clean_text('email') }}) as customer_email
     from source
-    -- cleaned once, not again in each key below
+    -- `offset 0`: cleaned once, and not again in the key below
     offset 0
 
 )
@@ -31,7 +31,7 @@ select
     {{ clean_text('city') }} as city,
     {{ clean_text('country') }} as country,
     language,
-    {{ clean_text('crm_id') }} as crm_id,
+    {{ clean_text('crm_id') }} collate "C" as crm_id,
     funnel_stage,
     created_at,
     updated_at,

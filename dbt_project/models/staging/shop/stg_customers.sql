@@ -14,11 +14,23 @@ cleaned as (
         lower({{ clean_text('email') }}) as customer_email,
         {{ clean_text('phone') }} as phone_number,
         {{ clean_text('address') }} as full_address,
-        {{ clean_text('crm_id') }} as crm_id,
+        {{ clean_text('crm_id') }} collate "C" as crm_id,
         created_at,
         updated_at
     from source
-    -- cleaned once, not again in each key below
+    -- `offset 0`: cleaned once, and not again in each key below
+    offset 0
+
+),
+
+keyed as (
+
+    select
+        *,
+        {{ email_key('customer_email') }} as email_key,
+        {{ phone_key('phone_number') }} as phone_key,
+        {{ name_key('customer_name') }} as name_key
+    from cleaned
     offset 0
 
 )
@@ -32,9 +44,9 @@ select
     full_address,
     created_at,
     updated_at,
-    {{ email_key('customer_email') }} as email_key,
-    {{ phone_key('phone_number') }} as phone_key,
-    {{ name_key('customer_name') }} as name_key,
-    {{ is_valid_email('customer_email') }} as is_valid_email,
+    email_key,
+    phone_key,
+    name_key,
+    email_key is not null as is_valid_email,
     crm_id
-from cleaned
+from keyed

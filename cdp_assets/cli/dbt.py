@@ -1,0 +1,42 @@
+"""`cdp dbt`: dbt with the connection and the tenant set, for people who work on models."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+
+from cdp_assets.cli.tenants import TENANT
+from cdp_assets.environment import dbt_environment
+from cdp_assets.modeling.project import EXECUTABLE, PROJECT
+from cdp_assets.resources import open_warehouse, warehouse_dsn
+from cdp_assets.settings import get_settings
+from cdp_assets.warehouse.tenants import get_tenant
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--tenant", "tenant_id", type=TENANT, required=True, help="Whose rows dbt sees and writes.")
+@click.argument("args", nargs=-1, required=True, type=click.UNPROCESSED)
+def dbt(tenant_id: str, args: tuple[str, ...]) -> None:
+    """Run a dbt command for one tenant, as role cdp_transform.
+
+    \b
+    cdp dbt --tenant acme build --select fct_sales+
+    cdp dbt --tenant acme test --select test_type:unit
+    cdp dbt --tenant acme docs generate --static
+    """  # noqa: D301 - click wants the character \b itself
+    settings = get_settings()
+    with open_warehouse() as warehouse:
+        get_tenant(warehouse, tenant_id)
+    password = settings.transform_password
+    target = settings.data_dir / "dbt"
+    with dbt_environment(
+        warehouse_dsn(),
+        tenant_id,
+        password="" if password is None else password.get_secret_value(),
+        statement_timeout_s=settings.statement_timeout_s,
+        target=target,
+    ):
+        place = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--log-path", str(target)]
+        sys.exit(subprocess.run([EXECUTABLE, *args, *place], check=False).returncode)

@@ -1,0 +1,178 @@
+"""The shop's landing tables as Dagster runs them, and their checks, each passed and failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from cdp_assets.checks.measures import Measure, Severity
+from cdp_assets.checks.shop import SHOP_CHECKS, ShopTable, freshness, row_count, shop_checks
+from cdp_assets.landing.shop.assets import assets
+from cdp_assets.landing.shop.specs import SPECS
+from cdp_assets.partitions import TENANT_DIMENSION
+from cdp_assets.resources import Sources
+from cdp_assets.settings import get_settings
+from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.tenants import Tenant, put_tenant
+from tests.conftest import Server
+from tests.shop_support import FULL, ROWS, TestShop, shop_database
+
+
+class Stage:
+    """The shop's assets over one tenant."""
+
+    def __init__(self, warehouse: Warehouse, instance: dg.DagsterInstance, shop: TestShop) -> None:
+        self.warehouse, self.instance, self.shop = warehouse, instance, shop
+
+    def register(self, **options: Any) -> None:
+        address = {"dsn": self.shop.server.dsn(self.shop.database, user="postgres"), "timezone": "UTC"}
+        tenant = Tenant("acme", "Acme", "active", "dump", {"folder": "unused"}, options, address)
+        put_tenant(self.warehouse, tenant, replace=True)
+
+    def run(self, **config: Any) -> dg.ExecuteInProcessResult:
+        return dg.materialize(
+            [*assets, *shop_checks],
+            instance=self.instance,
+            partition_key="acme",
+            resources={"warehouse": self.warehouse, "sources": Sources()},
+            run_config={"ops": {"shop": {"config": config}}} if config else None,
+            raise_on_error=False,
+        )
+
+    def one(self, statement: str) -> Any:
+        with self.warehouse.tenant("acme") as conn:
+            row = conn.execute(statement).fetchone()  # type: ignore[call-overload]
+        return row[0] if row else None
+
+
+def tables(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    """Table -> metadata of what was materialized."""
+    return {
+        event.asset_key.path[-1]: {name: item.value for name, item in event.materialization.metadata.items()}
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None
+    }
+
+
+def failed(result: dg.ExecuteInProcessResult) -> set[tuple[str, str, str]]:
+    """Table, check and severity of every check that did not pass."""
+    return {
+        (found.asset_key.path[-1], found.check_name, found.severity.value)
+        for found in result.get_asset_check_evaluations()
+        if not found.passed
+    }
+
+
+@pytest.fixture
+def stage(postgres: Server, warehouse: Warehouse) -> Iterator[Stage]:
+    with (
+        shop_database(postgres, FULL, ROWS) as shop,
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
+        instance.add_dynamic_partitions(TENANT_DIMENSION, ["acme"])
+        found = Stage(warehouse, instance, shop)
+        found.register()
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _no_lag(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test has just written is behind the shop's clock by less than the usual minute."""
+    monkeypatch.setenv("CDP_SHOP_SAFETY_LAG_S", "0")
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+def test_a_run_lands_every_table_and_tells_of_it(stage: Stage) -> None:
+    result = stage.run()
+    assert result.success
+    found = tables(result)
+    assert set(found) == set(SPECS)
+    assert found["orders"]["rows_added"] == found["orders"]["dagster/row_count"] == 7
+    assert found["orders"]["mode"] == "full"
+    assert "order_number" in found["orders"]["preview"]
+    assert "Street" not in found["orders"]["preview"], "personal data is masked"
+    assert failed(result) == set()
+    assert len(list(result.get_asset_check_evaluations())) == len(SPECS) * len(SHOP_CHECKS)
+    assert stage.one("select rows_out from ops.etl_runs where dataset = 'raw' and status = 'success'") == 31
+
+
+def test_a_second_run_writes_nothing(stage: Stage) -> None:
+    stage.run()
+    found = tables(stage.run(mode="SWEEP"))
+    assert {table: metadata["rows_written"] for table, metadata in found.items()} == dict.fromkeys(SPECS, 0)
+
+
+def test_a_tenant_without_a_shop_is_left_alone(stage: Stage) -> None:
+    put_tenant(stage.warehouse, Tenant("acme", "Acme", "active", "dump", {"folder": "x"}, {}), replace=True)
+    result = stage.run()
+    assert result.success
+    assert tables(result) == {}
+    assert failed(result) == set()
+
+
+def test_a_table_that_cannot_be_landed_fails_the_step_and_keeps_no_other(stage: Stage) -> None:
+    stage.shop.execute("alter table orders rename column customer_id to buyer")
+    result = stage.run()
+    assert not result.success
+    assert set(tables(result)) == set(SPECS) - {"orders"}
+    (failure,) = [event for event in result.get_step_failure_events() if event.step_key == "shop"]
+    assert "raw.orders" in failure.step_failure_data.error.message  # type: ignore[union-attr]
+    assert "customer_id" in failure.step_failure_data.error.message  # type: ignore[union-attr]
+
+
+def test_rows_that_must_not_land_warn_and_too_many_of_them_fail(stage: Stage) -> None:
+    stage.shop.execute("update order_items set unit_price = 'NaN' where id = 1")
+    assert ("order_items", "quarantine_share", "ERROR") in failed(stage.run())
+    stage.shop.execute(
+        "insert into order_items (order_id, product_id, quantity, unit_price) "
+        "select 1, 1, 1, 1 from generate_series(1, 60)"
+    )
+    assert ("order_items", "quarantine_share", "WARN") in failed(stage.run())
+
+
+def test_withheld_deletes_fail_until_a_person_allows_them(stage: Stage) -> None:
+    stage.run()
+    stage.shop.execute("delete from order_items")
+    assert ("order_items", "mass_delete_guard", "ERROR") in failed(stage.run())
+    assert stage.one("select count(*) from raw.order_items where _deleted_at is null") == 15
+    assert failed(stage.run(allow_mass_delete=True)) == set()
+    assert stage.one("select count(*) from raw.order_items where _deleted_at is null") == 0
+
+
+def test_a_column_that_nobody_knows_warns_and_its_values_are_kept(stage: Stage) -> None:
+    stage.shop.execute("alter table customers add column loyalty text default 'gold'")
+    assert failed(stage.run()) == {("customers", "schema_drift", "WARN")}
+    assert stage.one('select count(*) from raw.customers where _extra = \'{"loyalty": "gold"}\'') == 5
+
+
+def measure(stage: Stage, check: Callable[[ShopTable], Measure], table: str) -> Measure:
+    """What a check finds now, without a load before it."""
+    with stage.warehouse.tenant("acme") as conn:
+        return check(ShopTable(conn, "acme", SPECS[table], 0.05))
+
+
+def test_rows_that_are_missing_here_fail_until_the_next_sweep(stage: Stage) -> None:
+    stage.run()
+    with stage.warehouse.tenant("acme") as conn:
+        conn.execute("delete from raw.products where id = 2")
+    found = measure(stage, row_count, "products")
+    assert (found.failing, found.says) == (1, "3 rows are live, the shop had 4")
+    assert failed(stage.run()) == set()
+
+
+@pytest.mark.parametrize(("hours", "severity"), [(1.5, None), (3, Severity.WARN), (27, Severity.ERROR)])
+def test_old_loads_warn_and_old_sweeps_fail(stage: Stage, hours: float, severity: Severity | None) -> None:
+    stage.run(mode="SWEEP")
+    with stage.warehouse.tenant("acme") as conn:
+        conn.execute(
+            "update ops.watermark set sweep_at = now() - make_interval(mins => %s), window_at = null "
+            "where collection = 'raw.orders'",
+            (int(hours * 60),),
+        )
+    found = measure(stage, freshness, "orders")
+    assert (None if found.passed else found.severity) == severity
