@@ -7,6 +7,7 @@ one instance. Where the environment names a DAGSTER_HOME or storage of its own, 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,7 +82,7 @@ def migrate_warehouse(settings: Settings) -> None:
 
 @contextmanager
 def dbt_environment(
-    dsn: str, tenant_id: str, *, password: str, statement_timeout_s: int, target: Path
+    dsn: str, tenant_id: str, timezone: str, *, password: str, statement_timeout_s: int, target: Path
 ) -> Iterator[None]:
     """Variables by which dbt reaches a warehouse as cdp_transform for one tenant; as they were at the end.
 
@@ -91,10 +92,13 @@ def dbt_environment(
     Args:
         dsn: the warehouse, whatever role it names.
         tenant_id: whose rows dbt sees and writes.
+        timezone: IANA name of the zone in which the tenant's days begin.
         password: of cdp_transform; blank where the server trusts it.
         statement_timeout_s: seconds before the warehouse cancels a statement.
         target: folder for what dbt writes.
     """
+    if not re.fullmatch(r"[A-Za-z0-9_+/-]+", timezone):
+        raise ValueError(f"{timezone!r} is not the name of a time zone, such as Asia/Ho_Chi_Minh")
     parts = conninfo_to_dict(dsn)
     wanted = {
         "CDP_DBT_HOST": str(parts.get("host", "localhost")),
@@ -106,7 +110,7 @@ def dbt_environment(
         "DBT_TARGET_PATH": str(target),
         # a test that looks at a view and at a mart on top of it waits until the mart is built
         "DBT_INDIRECT_SELECTION": "buildable",
-        "PGOPTIONS": f"-c app.tenant_id={keys.tenant_id(tenant_id)} -c timezone=UTC "
+        "PGOPTIONS": f"-c app.tenant_id={keys.tenant_id(tenant_id)} -c app.timezone={timezone} -c timezone=UTC "
         f"-c statement_timeout={statement_timeout_s}s "
         # Row level security hides statistics: the planner expects a row or two of every view, and takes loops and sorts
         # for cheap. A hash join of 600,000 rows took 100 s without this, on a busy machine.

@@ -28,12 +28,13 @@ def dbt(tenant_id: str, args: tuple[str, ...]) -> None:
     """  # noqa: D301 - click wants the character \b itself
     settings = get_settings()
     with open_warehouse() as warehouse:
-        get_tenant(warehouse, tenant_id)
+        tenant = get_tenant(warehouse, tenant_id)
     password = settings.transform_password
     target = settings.data_dir / "dbt"
     with dbt_environment(
         warehouse_dsn(),
         tenant_id,
+        tenant.timezone,
         password="" if password is None else password.get_secret_value(),
         statement_timeout_s=settings.statement_timeout_s,
         target=target,

@@ -151,7 +151,11 @@ def _materialize(chosen: list[Tenant]) -> dict[str, list[Line]]:
                     continue
                 began = perf_counter()
                 # dbt says a line per test, which would bury the table; the run's events have them all
-                with err.status(f"{tenant.tenant_id}: {doing}"), redirect_stdout(None):
+                with (
+                    err.status(f"{tenant.tenant_id}: {doing}"),
+                    Path(os.devnull).open("w") as nowhere,
+                    redirect_stdout(nowhere),
+                ):
                     result = job.execute_in_process(
                         instance=instance,
                         partition_key=tenant.tenant_id,

@@ -19,7 +19,7 @@ from cdp_assets.partitions import tenants
 from cdp_assets.resources import Transform
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tables import table_report
-from cdp_assets.warehouse.tenants import TenantError, active_tenant
+from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant
 
 VIEWS = "path:models/staging path:models/intermediate"
 MARTS = "path:models/marts path:snapshots"
@@ -68,11 +68,11 @@ def _built(
     """`dbt build` of what was selected, each model's event with the rows and columns that it left."""
     tenant_id = context.partition_key
     try:
-        active_tenant(warehouse, tenant_id)
+        tenant = active_tenant(warehouse, tenant_id)
     except TenantError as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
     try:
-        yield from _recorded_build(context, transform, warehouse, dataset)
+        yield from _recorded_build(context, transform, warehouse, tenant, dataset)
     except BuildFailed as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=error.is_transient) from error
     except ProjectError as error:
@@ -80,12 +80,15 @@ def _built(
 
 
 def _recorded_build(
-    context: dg.AssetExecutionContext, transform: Transform, warehouse: Warehouse, dataset: str
+    context: dg.AssetExecutionContext,
+    transform: Transform,
+    warehouse: Warehouse,
+    tenant: Tenant,
+    dataset: str,
 ) -> Iterator[Any]:
-    tenant_id = context.partition_key
     with recorded(context, warehouse, dataset) as summary:
         counts: dict[str, int] = {}
-        for event in transform.build(context):
+        for event in transform.build(context, tenant):
             if isinstance(event, dg.Output | dg.AssetMaterialization):
                 key = (
                     context.asset_key_for_output(event.output_name)
@@ -93,8 +96,8 @@ def _recorded_build(
                     else event.asset_key
                 )
                 schema, table = key.path
-                with warehouse.tenant(tenant_id) as conn:
-                    report = table_report(conn, tenant_id, schema, table)
+                with warehouse.tenant(tenant.tenant_id) as conn:
+                    report = table_report(conn, tenant.tenant_id, schema, table)
                 counts[".".join(key.path)] = report.rows
                 context.add_asset_metadata(table_metadata(report), asset_key=key)
             yield event

@@ -41,19 +41,20 @@ def masked(value: Any) -> str:
 
 def preview(
     connection: Connection,
-    tenant_id: str,
-    schema: str,
+    rows_of: sql.Composed,
     table: str,
     columns: Sequence[str],
     newest_by: str | None = None,
 ) -> str:
-    """Rows of a relation as a Markdown table of the given columns: the newest, or any."""
+    """Rows as a Markdown table of the given columns: the newest, or any.
+
+    `rows_of` is what stands behind `from`, with its condition.
+    """
     newest = sql.SQL("order by {} desc").format(sql.Identifier(newest_by)) if newest_by else sql.SQL("")
     rows = connection.execute(
-        sql.SQL("select {} from {} where tenant_id = %s {} limit %s").format(
-            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(schema, table), newest
-        ),
-        (tenant_id, ROWS),
+        sql.SQL("select {} from {} {} limit {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)), rows_of, newest, sql.Literal(ROWS)
+        )
     ).fetchall()
     return markdown(
         columns,

@@ -55,24 +55,19 @@ def table_report(
     newest_by: str | None = None,
     tombstone: str | None = None,
 ) -> TableReport:
-    """Look at `schema.table` inside a transaction of the tenant.
+    """Look at `schema.table` inside a transaction of the tenant; a calendar, say, is the same for all of them.
 
     `shows` are the columns of the preview (the first ones when left out), `newest_by` the column that orders it,
     `tombstone` the column that is set once a row is gone: such rows do not count.
     """
-    live = (
-        sql.SQL("and {} is null").format(sql.Identifier(tombstone)) if tombstone is not None else sql.SQL("")
-    )
-    count = connection.execute(
-        sql.SQL("select count(*) from {} where tenant_id = %s {}").format(
-            sql.Identifier(schema, table), live
-        ),
-        (tenant_id,),
-    ).fetchone()
     columns = columns_of(connection, f"{schema}.{table}")
-    chosen = shows or [name for name, *_ in columns if name != "tenant_id"][:MOST_SHOWN]
-    return TableReport(
-        count[0] if count else 0,
-        columns,
-        preview(connection, tenant_id, schema, table, chosen, newest_by),
-    )
+    names = [name for name, *_ in columns]
+    conditions = [
+        *([sql.SQL("tenant_id = {}").format(sql.Literal(tenant_id))] if "tenant_id" in names else []),
+        *([sql.SQL("{} is null").format(sql.Identifier(tombstone))] if tombstone is not None else []),
+        sql.SQL("true"),
+    ]
+    live = sql.SQL("{} where {}").format(sql.Identifier(schema, table), sql.SQL(" and ").join(conditions))
+    count = connection.execute(sql.SQL("select count(*) from {}").format(live)).fetchone()
+    chosen = shows or [name for name in names if name != "tenant_id"][:MOST_SHOWN]
+    return TableReport(count[0] if count else 0, columns, preview(connection, live, table, chosen, newest_by))

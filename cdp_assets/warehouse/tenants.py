@@ -54,6 +54,11 @@ class Tenant:
     options: dict[str, Any] = field(default_factory=dict)
     shop: dict[str, Any] | None = None
 
+    @property
+    def timezone(self) -> str:
+        """IANA name of the zone in which the tenant's days begin: its shop's, else UTC."""
+        return str((self.shop or {}).get("timezone") or "UTC")
+
 
 def list_tenants(warehouse: Warehouse, *, active_only: bool = False) -> list[Tenant]:
     """All registrations in the order of their ids."""

@@ -76,7 +76,8 @@ own_phones as (
 
 ),
 
-shop_handles as (
+-- materialized: the planner would otherwise join persons to roots by tenant alone, and look at handles afterwards
+shop_handles as materialized (
 
     select
         persons.tenant_id,
@@ -96,7 +97,7 @@ shop_handles as (
 ),
 
 -- nor does any handle that two roots hold
-leo_handles as (
+leo_handles as materialized (
 
     select
         leo.tenant_id,

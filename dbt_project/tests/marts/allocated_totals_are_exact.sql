@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_sales'}}}) }}
 -- Orders whose total is not what their lines were allocated together.
 select
     orders.tenant_id,

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'mart_daily_sales'}}}) }}
 -- Days on which mart_daily_sales and fct_orders disagree, by currency.
 with daily as (
 

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_orders'}}}) }}
 -- Orders of the shop that fct_orders lacks, and orders there that the shop does not have.
 with facts as (
 

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_sales'}}}) }}
 -- Orders whose lines in fct_sales sum to something else than fct_orders says, per order and so per currency.
 with sales as (
 
