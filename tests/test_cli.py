@@ -69,6 +69,7 @@ def test_the_first_run_builds_every_asset_for_every_tenant(first: str) -> None:
         for asset in (
             "segment", "customer_profile", "transactional_context", "customer_metrics", "profile_embedding",
             "transaction_embedding", "product_embedding", "review_embedding", "marketing_event_embedding",
+            "orders", "order_items", "dim_customers", "dim_products", "fct_sales", "fct_orders", "mart_customer_360",
         ):  # fmt: skip
             cells = rows_of(first, tenant, asset)
             assert int(cells[2].replace(",", "")) > 0
@@ -82,6 +83,16 @@ def test_a_second_run_says_that_nothing_changed(installed: Installation, first: 
     done = installed.run("cdp", "pipeline")
     assert "Nothing changed" in done.stdout
     assert done.stderr.count("0 provider calls") == 3
+    assert done.stderr.count("the marts hold all that was landed") == 3
+
+
+def test_dbt_runs_for_a_tenant(installed: Installation, first: str) -> None:
+    inline = "select count(*) as sales, min(tenant_id) as whose from marts.fct_sales"
+    shown = installed.run(
+        "cdp", "dbt", "--tenant", "acme", "show", "--inline", inline, "--output", "json"
+    ).stdout
+    assert re.search(r'"sales": [1-9]\d*', shown)
+    assert '"whose": "acme"' in shown
 
 
 def test_search_and_lookalike_find_rows_of_the_tenant(installed: Installation, first: str) -> None:

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from cdp_assets.definitions import build_definitions
+from cdp_assets.landing.shop.specs import SPECS
 from cdp_assets.sources.model import COLLECTIONS
 
 SNAPSHOT = Path(__file__).parent / "data" / "graph.json"
@@ -63,8 +64,8 @@ def test_only_the_sources_are_external(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     external = {key.to_user_string() for key in graph.external_asset_keys}
     assert external == {f"leo_cdp/{collection}" for collection in COLLECTIONS} | {
-        "activation/marketing_event"
-    }
+        f"shop/{table}" for table in SPECS
+    } | {"activation/marketing_event"}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 from cdp_assets import policies
 from cdp_assets.asset_runs import recorded, table_metadata
 from cdp_assets.modeling.outcome import BuildFailed
-from cdp_assets.modeling.project import PROJECT, ProjectError, prepared_manifest
+from cdp_assets.modeling.project import PROJECT, ProjectError, digest_of_files, prepared_manifest
 from cdp_assets.partitions import tenants
 from cdp_assets.resources import Transform
 from cdp_assets.warehouse.connection import Warehouse
@@ -86,6 +86,7 @@ def _recorded_build(
     tenant: Tenant,
     dataset: str,
 ) -> Iterator[Any]:
+    digest = digest_of_files()
     with recorded(context, warehouse, dataset) as summary:
         counts: dict[str, int] = {}
         for event in transform.build(context, tenant):
@@ -102,7 +103,7 @@ def _recorded_build(
                 context.add_asset_metadata(table_metadata(report), asset_key=key)
             yield event
         summary.rows_out = sum(counts.values())
-        summary.metrics = dict(counts)
+        summary.metrics = {"rows": counts, "project": digest}
 
 
 @dbt_assets(
