@@ -152,7 +152,7 @@ class Bench:
 
     def _dbt(self, *command: str) -> None:
         with dbt_environment(
-            self._owner, TENANT, password="", statement_timeout_s=600, target=self._folder / "target"
+            self._owner, TENANT, "UTC", password="", statement_timeout_s=600, target=self._folder / "target"
         ):
             done = subprocess.run(
                 [

@@ -123,19 +123,28 @@ def one_of_everything(dsn: str, tenant: str) -> None:
     write(dsn, tenant, "cdp.profile_segment", {"cdp_profile_id": "p1", "segment_id": "s1"})
 
 
-def test_building_the_views_again_keeps_them_with_what_stands_on_them(dbt: Dbt) -> None:
-    before = oids(dbt)
+def test_a_view_is_replaced_in_place_and_only_when_its_sql_is_another(dbt: Dbt) -> None:
+    before = views(dbt)
     dbt("run", "--select", "stg_customers", "int_customers")
-    assert oids(dbt) == before
+    assert views(dbt) == before
+    with psycopg.connect(dbt.server.dsn(dbt.database, user="cdp_transform")) as conn:
+        conn.execute("comment on view staging.stg_customers is 'dbt of another day'")
+    dbt("run", "--select", "stg_customers", "int_customers")
+    after = views(dbt)
+    assert {name for name in before if after[name] != before[name]} == {"staging.stg_customers"}
+    assert {name: oid for name, (oid, _) in after.items()} == {name: oid for name, (oid, _) in before.items()}
 
 
-def oids(dbt: Dbt) -> dict[str, int]:
-    """Object ids by name: a view that was dropped and made again has another."""
+def views(dbt: Dbt) -> dict[str, tuple[int, str]]:
+    """Object id (a view that was dropped and made again has another) and version of its rule, by name."""
     with psycopg.connect(dbt.server.dsn(dbt.database, user="postgres")) as conn:
-        return dict(conn.execute(
-            "select c.oid::regclass::text, c.oid from pg_class as c where c.relkind = 'v' "
-            "and c.relnamespace = any(%s::regnamespace[])", (list(VIEWS),),
-        ).fetchall())  # fmt: skip
+        rows = conn.execute(
+            "select c.oid::regclass::text, c.oid, r.xmin::text from pg_class as c "
+            "join pg_rewrite as r on r.ev_class = c.oid "
+            "where c.relkind = 'v' and c.relnamespace = any(%s::regnamespace[])",
+            (list(VIEWS),),
+        ).fetchall()
+    return {name: (oid, version) for name, oid, version in rows}
 
 
 def test_a_view_whose_columns_changed_is_made_anew_with_those_above_it(

@@ -1,14 +1,24 @@
-{#- Views, replaced in place. dbt's own way (make another, rename, drop the old one with cascade) takes away every view
-    on top of the one that is built, and leaves a moment in which another tenant's run finds nothing. -#}
+{#- Views, replaced in place and only when their SQL is another. dbt's own way (make another, rename, drop the old one with
+    cascade) takes away every view on top of the one that is built, and leaves a moment in which another tenant's run
+    finds nothing; replacing an equal one would still wait for every query that reads it. The comment remembers. -#}
 {% materialization view, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='view') -%}
-    {{ run_hooks(pre_hooks) }}
-    {% call statement('main') -%}
-        {{ get_create_view_as_sql(target_relation, sql) }}
+    {%- set made_from = 'dbt ' ~ local_md5(sql) -%}
+    {% call statement('made_from', fetch_result=true) -%}
+        select obj_description(to_regclass('{{ target_relation.include(database=false) }}'), 'pg_class')
     {%- endcall %}
-    {% do apply_grants(target_relation, config.get('grants'), should_revoke=true) %}
-    {{ run_hooks(post_hooks) }}
-    {% do adapter.commit() %}
+    {% if load_result('made_from')['data'][0][0] == made_from %}
+        {% call noop_statement('main', 'VIEW AS IT WAS') %}{% endcall %}
+    {% else %}
+        {{ run_hooks(pre_hooks) }}
+        {% call statement('main') -%}
+            {{ get_create_view_as_sql(target_relation, sql) }}
+            comment on view {{ target_relation }} is '{{ made_from }}';
+        {%- endcall %}
+        {% do apply_grants(target_relation, config.get('grants'), should_revoke=true) %}
+        {{ run_hooks(post_hooks) }}
+        {% do adapter.commit() %}
+    {% endif %}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
