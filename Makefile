@@ -64,12 +64,14 @@ lint: $(STAMP) ## Check style, types, SQL and YAML
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar cdp_assets
+	cd dbt_project && ../$(BIN)/sqlfluff lint --disable-progress-bar models tests
 	$(BIN)/yamllint --strict .
 
 format: $(STAMP) ## Format Python and SQL, and mend what can be mended without a person
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar cdp_assets
+	cd dbt_project && ../$(BIN)/sqlfluff fix --disable-progress-bar models tests
 
 bench: $(STAMP) ## Run a benchmark (BENCH=landing|shop_extract|dbt|embedding|embedding_sync|vector_write|vector_search, ARGS=options)
 	$(BIN)/python -m benchmarks.$(BENCH) $(ARGS)

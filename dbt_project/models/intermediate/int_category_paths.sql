@@ -39,4 +39,4 @@ select distinct on (tenant_id, category_id)
     category_path,
     depth
 from climbed
-order by tenant_id, category_id, depth desc
+order by tenant_id asc, category_id asc, depth desc

@@ -89,9 +89,10 @@ shop_handles as materialized (
     from persons
     left join own_phones
         on persons.tenant_id = own_phones.tenant_id and persons.phone_key = own_phones.phone_key
-    cross join lateral (
-        values ('crm_id', 1, persons.crm_id), ('email', 2, persons.email_key), ('phone', 3, own_phones.phone_key)
-    ) as handles (link_rule, preference, handle)
+    cross join
+        lateral (
+            values ('crm_id', 1, persons.crm_id), ('email', 2, persons.email_key), ('phone', 3, own_phones.phone_key)
+        ) as handles (link_rule, preference, handle)
     where handles.handle is not null
 
 ),
@@ -105,9 +106,10 @@ leo_handles as materialized (
         handles.handle,
         min(leo.root_profile_id) as root_profile_id
     from leo
-    cross join lateral (
-        values ('crm_id', leo.crm_id), ('email', leo.email_key), ('phone', leo.phone_key)
-    ) as handles (link_rule, handle)
+    cross join
+        lateral (
+            values ('crm_id', leo.crm_id), ('email', leo.email_key), ('phone', leo.phone_key)
+        ) as handles (link_rule, handle)
     where handles.handle is not null
     group by leo.tenant_id, handles.link_rule, handles.handle
     having min(leo.root_profile_id) = max(leo.root_profile_id)

@@ -52,7 +52,7 @@ select
     coalesce(in_shop.category_path, in_shop.product_category, leo.product_category) as category_path,
     coalesce(in_shop.brand, leo.brand) as brand,
     coalesce(in_shop.sku, leo.sku) as sku,
-    case when in_shop.unit_price is null then leo.unit_price else in_shop.unit_price end as unit_price,
+    coalesce(in_shop.unit_price, leo.unit_price) as unit_price,
     case when in_shop.unit_price is null then leo.currency else in_shop.currency end as currency,
     in_shop.stock_quantity,
     in_shop.product_key is not null as is_in_shop,

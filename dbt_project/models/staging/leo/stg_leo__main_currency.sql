@@ -10,4 +10,4 @@ select distinct on (tenant_id)
     currency
 from source
 group by tenant_id, currency
-order by tenant_id, count(*) desc, currency
+order by tenant_id asc, count(*) desc, currency
