@@ -71,7 +71,7 @@ def clean_status(status: str) -> str:
 def status_text(shop: Shop, number: str, status: str) -> str:
     """How an order spells a status: mostly as it should be."""
     if status == UNKNOWN:
-        return "on hold"
+        return "call back"
     texts = _DIRTY[status]
     mark = shop.mark("status", number, status)
     return texts[int(mark / _DIRTY_SHARE * len(texts))] if mark < _DIRTY_SHARE else status
