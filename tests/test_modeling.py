@@ -178,7 +178,11 @@ def test_the_manifest_is_parsed_once() -> None:
 
 @pytest.mark.parametrize(
     ("said", "is_transient"),
-    [("deadlock detected", True), ("Got 3 results, configured to fail if != 0", False)],
+    [
+        ("deadlock detected", True),
+        ('relation "fct_sales" already exists', True),
+        ("Got 3 results, configured to fail if != 0", False),
+    ],
 )
 def test_what_failed_is_read_from_dbts_results(tmp_path: Path, said: str, is_transient: bool) -> None:
     results = [
