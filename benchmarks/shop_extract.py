@@ -166,7 +166,8 @@ def dlt_merge(owner: str, shop: str, folder: str) -> Measured:
 
     def url(dsn: str) -> str:
         parts = psycopg.conninfo.conninfo_to_dict(dsn)
-        return f"postgresql+psycopg2://{parts['user']}@/{parts['dbname']}?host={parts['host']}"
+        # dlt insists on a host and a password, though the server listens on a socket and trusts it
+        return f"postgresql+psycopg2://{parts['user']}:none@localhost/{parts['dbname']}?host={parts['host']}"
 
     pipeline = dlt.pipeline(
         "bench",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -165,18 +165,19 @@ class EmbeddersResource(dg.ConfigurableResource[Embedders]):
             yield embedders
 
 
+@cache
+def _dbt() -> DbtCliResource:
+    """One per process: it asks dbt for its version once, which takes 2 s."""
+    from dagster_dbt import DbtCliResource
+
+    return DbtCliResource(project_dir=PROJECT, profiles_dir=PROJECT, dbt_executable=EXECUTABLE)
+
+
 class Transform:
     """Runs dbt in the warehouse, for one tenant at a time."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-
-    @cached_property
-    def _dbt(self) -> DbtCliResource:
-        """One per process: it asks dbt for its version once, which takes 2 s."""
-        from dagster_dbt import DbtCliResource
-
-        return DbtCliResource(project_dir=PROJECT, profiles_dir=PROJECT, dbt_executable=EXECUTABLE)
 
     def build(self, context: dg.AssetExecutionContext, tenant: Tenant) -> Iterator[Any]:
         """`dbt build` of the selected assets for one tenant; yields Dagster's events.
@@ -201,7 +202,7 @@ class Transform:
         ):
             parsed_for(settings.data_dir / "dbt", self._dsn)
             # unit tests say something of the code and nothing of the rows: they belong to the project's own tests
-            invocation = self._dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context)
+            invocation = _dbt().cli(["build", "--exclude-resource-type", "unit_test"], context=context)
         try:
             yield from invocation.stream()
         except DagsterDbtCliRuntimeError as error:

@@ -35,7 +35,7 @@ class Installation:
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [str(BIN / command[0]), *command[1:]],
-            env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=240, check=False,
+            env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
