@@ -25,6 +25,7 @@ from rich.table import Table
 from benchmarks.ways import TENANT, wal_position
 from cdp_assets.environment import dbt_environment
 from cdp_assets.modeling.project import PROJECT
+from cdp_assets.settings import Settings
 from cdp_assets.warehouse.migrate import migrate
 from cdp_assets.warehouse.server import EmbeddedServer
 
@@ -147,13 +148,11 @@ class Bench:
             conn.execute(ONE_PERCENT.replace("%%", "%"))
 
     def _in_nodes(self) -> float:
-        results = self._folder / "target" / "run_results.json"
+        results = self._folder / "dbt" / "run_results.json"
         return float(json.loads(results.read_bytes())["elapsed_time"]) if results.exists() else 0.0
 
     def _dbt(self, *command: str) -> None:
-        with dbt_environment(
-            self._owner, TENANT, "UTC", password="", statement_timeout_s=600, target=self._folder / "target"
-        ):
+        with dbt_environment(Settings(data_dir=self._folder), self._owner, TENANT, "UTC"):
             done = subprocess.run(
                 [
                     Path(sys.executable).with_name("dbt"), *command,

@@ -81,37 +81,34 @@ def migrate_warehouse(settings: Settings) -> None:
 
 
 @contextmanager
-def dbt_environment(
-    dsn: str, tenant_id: str, timezone: str, *, password: str, statement_timeout_s: int, target: Path
-) -> Iterator[None]:
+def dbt_environment(settings: Settings, dsn: str, tenant_id: str, timezone: str) -> Iterator[None]:
     """Variables by which dbt reaches a warehouse as cdp_transform for one tenant; as they were at the end.
 
     dbt takes its connection from the process environment and nowhere else. libpq's PGOPTIONS opens every connection of
     it for the tenant.
 
     Args:
+        settings: password of cdp_transform, time limit, folder for what dbt writes.
         dsn: the warehouse, whatever role it names.
         tenant_id: whose rows dbt sees and writes.
         timezone: IANA name of the zone in which the tenant's days begin.
-        password: of cdp_transform; blank where the server trusts it.
-        statement_timeout_s: seconds before the warehouse cancels a statement.
-        target: folder for what dbt writes.
     """
     if not re.fullmatch(r"[A-Za-z0-9_+/-]+", timezone):
         raise ValueError(f"{timezone!r} is not the name of a time zone, such as Asia/Ho_Chi_Minh")
     parts = conninfo_to_dict(dsn)
+    password = settings.transform_password
     wanted = {
         "CDP_DBT_HOST": str(parts.get("host", "localhost")),
         "CDP_DBT_PORT": str(parts.get("port", 5432)),
         "CDP_DBT_DATABASE": str(parts.get("dbname", "")),
         "CDP_DBT_SSLMODE": str(parts.get("sslmode", "prefer")),
         "CDP_DBT_USER": "cdp_transform",
-        "CDP_DBT_PASSWORD": password,
-        "DBT_TARGET_PATH": str(target),
+        "CDP_DBT_PASSWORD": "" if password is None else password.get_secret_value(),
+        "DBT_TARGET_PATH": str(settings.dbt_target),
         # a test that looks at a view and at a mart on top of it waits until the mart is built
         "DBT_INDIRECT_SELECTION": "buildable",
         "PGOPTIONS": f"-c app.tenant_id={keys.tenant_id(tenant_id)} -c app.timezone={timezone} -c timezone=UTC "
-        f"-c statement_timeout={statement_timeout_s}s "
+        f"-c statement_timeout={settings.statement_timeout_s}s "
         # Row level security hides statistics: the planner expects a row or two of every view, and takes loops and sorts
         # for cheap. A hash join of 600,000 rows took 100 s without this, on a busy machine.
         "-c enable_nestloop=off -c enable_mergejoin=off -c work_mem=64MB",

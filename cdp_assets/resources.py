@@ -191,16 +191,8 @@ class Transform:
         from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
         settings = get_settings()
-        password = settings.transform_password
-        with dbt_environment(
-            self._dsn,
-            tenant.tenant_id,
-            tenant.timezone,
-            password="" if password is None else password.get_secret_value(),
-            statement_timeout_s=settings.statement_timeout_s,
-            target=settings.data_dir / "dbt",
-        ):
-            parsed_for(settings.data_dir / "dbt", self._dsn)
+        with dbt_environment(settings, self._dsn, tenant.tenant_id, tenant.timezone):
+            parsed_for(settings.dbt_target, self._dsn)
             # unit tests say something of the code and nothing of the rows: they belong to the project's own tests
             invocation = _dbt().cli(["build", "--exclude-resource-type", "unit_test"], context=context)
         try:

@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         return self.warehouse_dsn is None
 
     @property
+    def dbt_target(self) -> Path:
+        """Folder for what dbt writes: manifest, compiled SQL, logs."""
+        return self.data_dir / "dbt"
+
+    @property
     def dagster_home(self) -> Path:
         """Folder that `cdp env` exports as DAGSTER_HOME."""
         return self.data_dir / "dagster"

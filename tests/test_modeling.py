@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from pydantic import SecretStr
 
 from cdp_assets.environment import dbt_environment
 from cdp_assets.modeling.assets import assets
@@ -17,7 +18,7 @@ from cdp_assets.modeling.outcome import BuildFailed, failure_of
 from cdp_assets.modeling.project import PROJECT, prepared_manifest
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.resources import Transform
-from cdp_assets.settings import get_settings
+from cdp_assets.settings import Settings, get_settings
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant
 from tests.dbt_support import write
@@ -128,14 +129,9 @@ def test_a_test_of_severity_error_fails_the_step_by_name_and_is_not_tried_again(
 
 def test_dbt_sees_one_tenant_and_the_environment_is_as_before(tmp_path: Path) -> None:
     before = dict(os.environ)
-    with dbt_environment(
-        "host=db port=6000 dbname=w user=cdp_pipeline password=theirs",
-        "acme",
-        "Asia/Ho_Chi_Minh",
-        password="ours",
-        statement_timeout_s=9,
-        target=tmp_path,
-    ):
+    settings = Settings(data_dir=tmp_path, transform_password=SecretStr("ours"))
+    dsn = "host=db port=6000 dbname=w user=cdp_pipeline password=theirs"
+    with dbt_environment(settings, dsn, "acme", "Asia/Ho_Chi_Minh"):
         assert os.environ["CDP_DBT_USER"] == "cdp_transform"
         assert os.environ["CDP_DBT_PASSWORD"] == "ours"
         assert os.environ["CDP_DBT_PORT"] == "6000"
@@ -150,7 +146,7 @@ def test_dbt_sees_one_tenant_and_the_environment_is_as_before(tmp_path: Path) ->
 def test_nothing_slips_into_the_options_of_a_session(tmp_path: Path, tenant: str, timezone: str) -> None:
     with (
         pytest.raises(ValueError, match=r"cannot name a tenant|not the name of a time zone"),
-        dbt_environment("", tenant, timezone, password="", statement_timeout_s=1, target=tmp_path),
+        dbt_environment(Settings(data_dir=tmp_path), "", tenant, timezone),
     ):
         pass
 

@@ -9,7 +9,8 @@ import dagster as dg
 import pytest
 
 from cdp_assets.checks.measures import Measure, Severity
-from cdp_assets.checks.shop import SHOP_CHECKS, ShopTable, freshness, row_count, shop_checks
+from cdp_assets.checks.raw_tables import SHOP_CHECKS, ShopTable, freshness, row_count
+from cdp_assets.checks.shop import shop_checks
 from cdp_assets.landing.shop.assets import assets
 from cdp_assets.landing.shop.specs import SPECS
 from cdp_assets.partitions import TENANT_DIMENSION
@@ -123,6 +124,7 @@ def test_a_table_that_cannot_be_landed_fails_the_step_and_keeps_no_other(stage: 
     (failure,) = [event for event in result.get_step_failure_events() if event.step_key == "shop"]
     assert "raw.orders" in failure.step_failure_data.error.message  # type: ignore[union-attr]
     assert "customer_id" in failure.step_failure_data.error.message  # type: ignore[union-attr]
+    assert stage.one("select status from ops.etl_runs where dataset = 'raw'") == "failed"
 
 
 def test_rows_that_must_not_land_warn_and_too_many_of_them_fail(stage: Stage) -> None:

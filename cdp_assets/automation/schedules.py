@@ -6,7 +6,7 @@ does (`jobs`).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -24,7 +24,7 @@ from cdp_assets.automation.jobs import (
     shop_sync,
 )
 from cdp_assets.automation.runs import busy_tenants, runs_in_flight
-from cdp_assets.automation.state import active_tenants
+from cdp_assets.automation.state import active_tenants, tenants_to_model, tenants_with_shop
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant
@@ -49,14 +49,20 @@ def _run_key(context: dg.ScheduleEvaluationContext, *parts: str) -> str:
     return "/".join([f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M%z}", *parts])
 
 
+NOBODY = "no tenant is active: `cdp tenants add` registers one"
+
+
 def _requests(
-    context: dg.ScheduleEvaluationContext, requests: list[dg.RunRequest], notes: list[str]
+    context: dg.ScheduleEvaluationContext,
+    requests: list[dg.RunRequest],
+    notes: list[str],
+    nobody: str = NOBODY,
 ) -> RunRequests:
     for note in notes:
         context.log.info(note)
     if requests:
         return requests
-    return dg.SkipReason("; ".join(notes) or "no tenant is active: `cdp tenants add` registers one")
+    return dg.SkipReason("; ".join(notes) or nobody)
 
 
 def _whole_tenants(
@@ -64,6 +70,7 @@ def _whole_tenants(
     job: UnresolvedAssetJobDefinition,
     tenants: list[Tenant],
     busy: Collection[str],
+    nobody: str,
 ) -> RunRequests:
     due = due_tenants(
         [tenant.tenant_id for tenant in tenants],
@@ -73,42 +80,114 @@ def _whole_tenants(
     requests = [
         run_request(job, tenant_id, run_key=_run_key(context, tenant_id)) for tenant_id in due.tenants
     ]
-    return _requests(context, requests, due.notes)
+    return _requests(context, requests, due.notes, nobody)
 
 
 def _tenants(runs: list[RunInFlight]) -> set[str]:
     return {run.tenant_id for run in runs if run.tenant_id is not None}
 
 
+def _regular(
+    name: str,
+    job: UnresolvedAssetJobDefinition,
+    cron: str,
+    description: str,
+    *,
+    stage: str,
+    tenants: Callable[[Warehouse], list[Tenant]] = active_tenants,
+    nobody: str = NOBODY,
+) -> dg.ScheduleDefinition:
+    """Every tenant that has no run of the stage in flight: who is left out has the next tick, which is near."""
+
+    @dg.schedule(
+        name=name,
+        job=job,
+        cron_schedule=cron,
+        execution_timezone=TIME_ZONE,
+        default_status=STATUS,
+        description=description,
+    )
+    def tick(context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]) -> RunRequests:
+        return _whole_tenants(context, job, tenants(warehouse), busy_tenants(context.instance, stage), nobody)
+
+    return tick
+
+
+def _nightly(
+    name: str,
+    job: UnresolvedAssetJobDefinition,
+    cron: str,
+    description: str,
+    *,
+    tenants: Callable[[Warehouse], list[Tenant]] = active_tenants,
+    nobody: str = NOBODY,
+) -> dg.ScheduleDefinition:
+    """Every tenant whose run of last night has ended: left out for a short sync, it would be missing until tomorrow."""
+
+    @dg.schedule(
+        name=name,
+        job=job,
+        cron_schedule=cron,
+        execution_timezone=TIME_ZONE,
+        default_status=STATUS,
+        description=description,
+    )
+    def tick(context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]) -> RunRequests:
+        mine = [run for run in runs_in_flight(context.instance) if run.schedule == name]
+        return _whole_tenants(context, job, tenants(warehouse), _tenants(mine), nobody)
+
+    return tick
+
+
 # At 5, 20, 35 and 50 rather than on the quarter: two runs that want a collection at once wait for each other and then
 # skip it. So the nightly sweep (0:30) and the segments (:12) begin while no sync does.
-@dg.schedule(
-    job=leo_cdp_sync,
-    cron_schedule="5,20,35,50 * * * *",
-    execution_timezone=TIME_ZONE,
-    default_status=STATUS,
-    description="Every 15 minutes: an incremental sync of every active tenant that has no run in flight.",
+leo_cdp_sync_every_15_minutes = _regular(
+    "leo_cdp_sync_every_15_minutes",
+    leo_cdp_sync,
+    "5,20,35,50 * * * *",
+    "Every 15 minutes: an incremental sync of every active tenant that has no run in flight.",
+    stage="landing",
 )
-def leo_cdp_sync_every_15_minutes(
-    context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
-) -> RunRequests:
-    """A tenant whose last run still goes on is left out: the next tick is near."""
-    return _whole_tenants(context, leo_cdp_sync, active_tenants(warehouse), busy_tenants(context.instance))
 
-
-@dg.schedule(
-    job=leo_cdp_sweep,
-    cron_schedule="30 0 * * *",
-    execution_timezone=TIME_ZONE,
-    default_status=STATUS,
-    description="Nightly at 0:30: a full sweep of every active tenant.",
+leo_cdp_sweep_nightly = _nightly(
+    "leo_cdp_sweep_nightly",
+    leo_cdp_sweep,
+    "30 0 * * *",
+    "Nightly at 0:30: a full sweep of every active tenant.",
 )
-def leo_cdp_sweep_nightly(
-    context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
-) -> RunRequests:
-    """Only last night's own sweep holds it up: left out for a short sync, it would be missing until tomorrow."""
-    mine = [run for run in runs_in_flight(context.instance) if run.schedule == "leo_cdp_sweep_nightly"]
-    return _whole_tenants(context, leo_cdp_sweep, active_tenants(warehouse), _tenants(mine))
+
+NO_SHOP = "no active tenant has a shop: `cdp tenants add --shop-dsn` registers one"
+
+# Five minutes after LEO's, so that an order is there when the event that it belongs to is.
+shop_sync_every_15_minutes = _regular(
+    "shop_sync_every_15_minutes",
+    shop_sync,
+    "10,25,40,55 * * * *",
+    "Every 15 minutes: an incremental load of the shop of every active tenant that has one.",
+    stage="shop",
+    tenants=tenants_with_shop,
+    nobody=NO_SHOP,
+)
+
+shop_sweep_nightly = _nightly(
+    "shop_sweep_nightly",
+    shop_sweep,
+    "30 1 * * *",
+    "Nightly at 1:30: the shop of every active tenant that has one, with a comparison of every key.",
+    tenants=tenants_with_shop,
+    nobody=NO_SHOP,
+)
+
+# Between two syncs; at 2:00 it shows what the night's sweeps have found.
+marts_refresh_hourly = _regular(
+    "marts_refresh_hourly",
+    marts_refresh,
+    "0 * * * *",
+    "Hourly: views, marts and all tests of every active tenant of whom something was landed since the last build.",
+    stage="modeling",
+    tenants=tenants_to_model,
+    nobody="the marts of every active tenant hold all that was landed",
+)
 
 
 @dg.schedule(
@@ -140,57 +219,6 @@ def leo_segment_etl_hourly(
                     run_request(leo_segment_etl, tenant_id, run_key=run_key, segment_id=segment_id)
                 )
     return _requests(context, requests, notes)
-
-
-@dg.schedule(
-    job=shop_sync,
-    cron_schedule="10,25,40,55 * * * *",
-    execution_timezone=TIME_ZONE,
-    default_status=STATUS,
-    description="Every 15 minutes: an incremental load of the shop of every active tenant that has one.",
-)
-def shop_sync_every_15_minutes(
-    context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
-) -> RunRequests:
-    """Five minutes after LEO's, so that an order is there when the event that it belongs to is."""
-    return _whole_tenants(
-        context, shop_sync, _with_shop(active_tenants(warehouse)), busy_tenants(context.instance, "shop")
-    )
-
-
-@dg.schedule(
-    job=shop_sweep,
-    cron_schedule="30 1 * * *",
-    execution_timezone=TIME_ZONE,
-    default_status=STATUS,
-    description="Nightly at 1:30: the shop of every active tenant that has one, with a comparison of every key.",
-)
-def shop_sweep_nightly(
-    context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
-) -> RunRequests:
-    """Only last night's own sweep holds it up."""
-    mine = [run for run in runs_in_flight(context.instance) if run.schedule == "shop_sweep_nightly"]
-    return _whole_tenants(context, shop_sweep, _with_shop(active_tenants(warehouse)), _tenants(mine))
-
-
-def _with_shop(tenants: list[Tenant]) -> list[Tenant]:
-    return [tenant for tenant in tenants if tenant.shop is not None]
-
-
-@dg.schedule(
-    job=marts_refresh,
-    cron_schedule="0 * * * *",
-    execution_timezone=TIME_ZONE,
-    default_status=STATUS,
-    description="Hourly: views and marts of every active tenant, with all tests.",
-)
-def marts_refresh_hourly(
-    context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
-) -> RunRequests:
-    """Between two syncs; at 2:00 it shows what the night's sweeps have found."""
-    return _whole_tenants(
-        context, marts_refresh, active_tenants(warehouse), busy_tenants(context.instance, "modeling")
-    )
 
 
 purge_old_runs_weekly = dg.ScheduleDefinition(

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from cdp_assets import keys
 from cdp_assets.automation.decisions import TABLES, CollectionState, TenantState
+from cdp_assets.modeling.current import is_current
 from cdp_assets.sources.model import Signature, Source, SourceError
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
 from cdp_assets.warehouse.tenants import Tenant, list_tenants
@@ -71,6 +72,21 @@ def registered_tenants(warehouse: Warehouse) -> list[Tenant]:
 def active_tenants(warehouse: Warehouse) -> list[Tenant]:
     """Registrations that get runs."""
     return [tenant for tenant in registered_tenants(warehouse) if tenant.status == "active"]
+
+
+def tenants_with_shop(warehouse: Warehouse) -> list[Tenant]:
+    """Active registrations that name a shop database."""
+    return [tenant for tenant in active_tenants(warehouse) if tenant.shop is not None]
+
+
+def tenants_to_model(warehouse: Warehouse) -> list[Tenant]:
+    """Active registrations whose marts are not what was landed, or were built by other models."""
+    found = []
+    for tenant in active_tenants(warehouse):
+        with warehouse.tenant(tenant.tenant_id) as conn:
+            if not is_current(conn, tenant.tenant_id):
+                found.append(tenant)
+    return found
 
 
 def segment_ids(warehouse: Warehouse, tenants: Iterable[Tenant]) -> tuple[set[str], list[str]]:

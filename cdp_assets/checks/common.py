@@ -1,16 +1,20 @@
 """Measures that every landed table shares: keys, row count, leakage, quarantine, deletes, freshness.
 
-Belongs here: what is true of a collection's table whatever it holds. Rows that were tombstoned have left the source
+Belongs here: what is true of a collection's table whatever it holds; those that take no `Subject` serve the shop's
+tables as well (`raw_tables`). Rows that were tombstoned have left the source
 and the ledger; only keys are checked over all rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from psycopg import sql
 
 from cdp_assets.checks.measures import SAMPLE_ROWS, Measure, Severity, Subject, sampled
+from cdp_assets.warehouse.connection import Connection
+from cdp_assets.warehouse.ledger import Watermark
 
 MAX_SWEEP_AGE_H = 26.0
 """The full sweep runs nightly: 26 hours mean that one was missed, with an allowance for a long one."""
@@ -26,6 +30,7 @@ REASONS = (
     "not an e-mail address", "not a phone number", "not a possible phone number", "a reference without an id",
     "lies in the future", "breaks the rule", "occurs twice in the source", "PostgreSQL refuses it", "not valid JSON",
     "nested too deeply", "NUL character", "MiB are kept", "merged profile names its winner",
+    "another row has it, too", "not a finite number", "not a time between", "updated_at: missing", "id: missing",
 )  # fmt: skip
 """What reasons say, without the values that they quote: only these words leave the quarantine."""
 
@@ -122,46 +127,66 @@ def quarantine_share(subject: Subject) -> Measure:
         "where t.tenant_id = %(tenant)s and t.deleted_at is null "
         "and not exists (select from rejected as r where r.key = t.{key}))"
     )
+    return rejected_share(
+        subject.connection,
+        {"tenant": subject.tenant_id, "collection": subject.table.collection},
+        rejected,
+        documents,
+        subject.quarantine_share,
+    )
+
+
+def rejected_share(
+    connection: Connection, scope: Mapping[str, str], rejected: int, documents: int, max_share: float
+) -> Measure:
+    """So many of all documents (or rows) that the source has did not land; the sample tells for which reasons.
+
+    `scope` names tenant and collection.
+    """
     share = rejected / documents if documents else 0.0
-    reasons = subject.rows(
+    reasons = connection.execute(
         "select array_to_string(q.fields, ', '), coalesce(p.phrase, 'another reason'), count(*), min(q.key) "
         "from ops.quarantine as q left join lateral (select phrase from unnest(%(phrases)s::text[]) "
         "with ordinality as p (phrase, place) where strpos(q.reason, phrase) > 0 order by place limit 1) as p on true "
         "where q.tenant_id = %(tenant)s and q.collection = %(collection)s and q.resolved_at is null "
         "and not q.landed group by 1, 2 order by 3 desc, 1, 2 limit %(limit)s",
-        phrases=list(REASONS),
-        limit=SAMPLE_ROWS,
-    )
-    is_over = share > subject.quarantine_share
+        {**scope, "phrases": list(REASONS), "limit": SAMPLE_ROWS},
+    ).fetchall()
     return Measure(
         rejected,
-        f"{rejected} of {documents} documents are rejected whole ({share:.1%}, "
-        f"{subject.quarantine_share:.1%} are tolerated)",
-        {"rejected": rejected, "documents": documents, "share": share, "max_share": subject.quarantine_share},
+        f"{rejected} of {documents} documents are rejected whole ({share:.1%}, {max_share:.1%} are tolerated)",
+        {"rejected": rejected, "documents": documents, "share": share, "max_share": max_share},
         ("attributes", "reason", "documents", "one of them"),
         reasons,
-        Severity.ERROR if is_over else Severity.WARN,
+        Severity.ERROR if share > max_share else Severity.WARN,
     )
 
 
 def mass_delete_guard(subject: Subject) -> Measure:
     """Vanished documents that the last sweep did not tombstone."""
-    withheld = subject.watermark().withheld_deletes
     (rows,) = subject.row("select count(*) from {table} where tenant_id = %(tenant)s and deleted_at is null")
+    return withheld_deletes(subject.watermark(), subject.table.collection, rows)
+
+
+def withheld_deletes(mark: Watermark, collection: str, rows: int) -> Measure:
+    """What the delete guard kept, of so many live rows."""
+    withheld = mark.withheld_deletes
     return Measure(
         withheld,
         f"{withheld} of {rows} rows have no document in the source any more and were kept",
         {"withheld_deletes": withheld, "rows": rows},
         ("collection", "rows", "vanished from the source", "share"),
-        [(subject.table.collection, rows, withheld, f"{withheld / rows:.0%}" if rows else "-")]
-        if withheld
-        else (),
+        [(collection, rows, withheld, f"{withheld / rows:.0%}" if rows else "-")] if withheld else (),
     )
 
 
 def freshness(subject: Subject) -> Measure:
     """Age of the last full sweep, and of the last load of any kind."""
-    mark = subject.watermark()
+    return age_of_loads(subject.watermark())
+
+
+def age_of_loads(mark: Watermark) -> Measure:
+    """A sweep that is too old, or missing, is an error; a load that is too old a warning."""
     now = datetime.now(UTC)
     loads = [time for time in (mark.sweep_at, mark.window_at) if time is not None]
     found = [

@@ -29,15 +29,7 @@ def dbt(tenant_id: str, args: tuple[str, ...]) -> None:
     settings = get_settings()
     with open_warehouse() as warehouse:
         tenant = get_tenant(warehouse, tenant_id)
-    password = settings.transform_password
-    target = settings.data_dir / "dbt"
-    with dbt_environment(
-        warehouse_dsn(),
-        tenant_id,
-        tenant.timezone,
-        password="" if password is None else password.get_secret_value(),
-        statement_timeout_s=settings.statement_timeout_s,
-        target=target,
-    ):
-        place = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--log-path", str(target)]
+    with dbt_environment(settings, warehouse_dsn(), tenant_id, tenant.timezone):
+        place = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        place += ["--log-path", str(settings.dbt_target)]
         sys.exit(subprocess.run([EXECUTABLE, *args, *place], check=False).returncode)

@@ -13,6 +13,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 from cdp_assets import policies
 from cdp_assets.asset_runs import recorded, table_metadata
+from cdp_assets.modeling.current import MARTS
 from cdp_assets.modeling.outcome import BuildFailed
 from cdp_assets.modeling.project import PROJECT, ProjectError, digest_of_files, prepared_manifest
 from cdp_assets.partitions import tenants
@@ -20,10 +21,6 @@ from cdp_assets.resources import Transform
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tables import table_report
 from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant
-
-VIEWS = "path:models/staging path:models/intermediate"
-MARTS = "path:models/marts path:snapshots"
-"""dbt's selection syntax: a space is `or`."""
 
 
 class Translator(DagsterDbtTranslator):
@@ -106,40 +103,32 @@ def _recorded_build(
         summary.metrics = {"rows": counts, "project": digest}
 
 
-@dbt_assets(
-    manifest=manifest,
-    project=project,
-    name="dbt_views",
-    select=VIEWS,
-    partitions_def=tenants,
-    dagster_dbt_translator=translator,
-    retry_policy=policies.RETRY,
-)
-def views(
-    context: dg.AssetExecutionContext,
-    transform: dg.ResourceParam[Transform],
-    warehouse: dg.ResourceParam[Warehouse],
-) -> Iterator[Any]:
-    """Staging and intermediate: made where they changed, tested on the tenant's rows."""
-    yield from _built(context, transform, warehouse, "dbt.views")
+def _stage(name: str, select: str, dataset: str) -> dg.AssetsDefinition:
+    """A part of the project; `dataset` names its runs in the registry."""
+
+    @dbt_assets(
+        manifest=manifest,
+        project=project,
+        name=name,
+        select=select,
+        partitions_def=tenants,
+        dagster_dbt_translator=translator,
+        retry_policy=policies.RETRY,
+    )
+    def build(
+        context: dg.AssetExecutionContext,
+        transform: dg.ResourceParam[Transform],
+        warehouse: dg.ResourceParam[Warehouse],
+    ) -> Iterator[Any]:
+        yield from _built(context, transform, warehouse, dataset)
+
+    return build
 
 
-@dbt_assets(
-    manifest=manifest,
-    project=project,
-    name="dbt_marts",
-    select=MARTS,
-    partitions_def=tenants,
-    dagster_dbt_translator=translator,
-    retry_policy=policies.RETRY,
-)
-def marts(
-    context: dg.AssetExecutionContext,
-    transform: dg.ResourceParam[Transform],
-    warehouse: dg.ResourceParam[Warehouse],
-) -> Iterator[Any]:
-    """Marts of one tenant: only rows that differ are written."""
-    yield from _built(context, transform, warehouse, "dbt.marts")
+views = _stage("dbt_views", "path:models/staging path:models/intermediate", "dbt.views")
+"""Staging and intermediate: made where they changed, tested on the tenant's rows. In dbt's syntax a space is `or`."""
 
+marts = _stage("dbt_marts", "path:models/marts path:snapshots", MARTS)
+"""Marts of one tenant: only rows that differ are written."""
 
 assets = [views, marts]

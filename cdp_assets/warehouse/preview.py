@@ -18,11 +18,11 @@ from cdp_assets.warehouse.connection import Connection
 OPEN_COLUMNS = frozenset(
     {
         "segment_id", "segment_type", "status", "cdp_profile_id", "root_profile_id", "profile_type", "data_context",
-        "language", "country", "funnel_stage", "product_key", "item_id", "title", "category", "brand", "currency",
-        "event_id", "event_name", "device_type", "order_status", "state", "txn_id", "txn_type", "txn_status",
-        "feedback_id", "feedback_type", "channel", "decision", "segment", "segment.name", "categories.name",
-        "sku", "order_number", "order_key", "purchase_key", "product_version_key", "product_name", "product_category",
-        "category_path", "source", "event_type", "link_rule", "code",
+        "language", "country", "funnel_stage", "product_key", "item_id", "product_item.title", "category", "brand",
+        "currency", "event_id", "event_name", "device_type", "order_status", "state", "txn_id", "txn_type",
+        "txn_status", "feedback_id", "feedback_type", "channel", "decision", "segment", "segment.name",
+        "categories.name", "sku", "order_number", "order_key", "purchase_key", "product_version_key", "product_name",
+        "product_category", "category_path", "source", "event_type", "link_rule", "code",
     }
 )  # fmt: skip
 """Text columns without personal data: by name wherever they are, or of one table."""

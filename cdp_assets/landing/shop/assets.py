@@ -126,13 +126,17 @@ def raw_tables(
                 progress=context.log.info,
             )
             _sum_up(summary, results)
+            for table, result in results.items():
+                if result.error is None and result.mode != "skipped":
+                    metadata = _metadata(warehouse, tenant_id, result, shop.name)
+                    yield dg.MaterializeResult(asset_key=["raw", table], metadata=metadata)
+            _require_all(tenant_id, results)
     except PERMANENT as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
-    for table, result in results.items():
-        if result.error is None and result.mode != "skipped":
-            yield dg.MaterializeResult(
-                asset_key=["raw", table], metadata=_metadata(warehouse, tenant_id, result, shop.name)
-            )
+
+
+def _require_all(tenant_id: str, results: dict[str, TableResult]) -> None:
+    """Fail for the tables that were not finished; a retry is worth it if it may help one of them."""
     failed = [result for result in results.values() if result.error is not None]
     if failed:
         raise dg.Failure(

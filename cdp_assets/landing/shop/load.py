@@ -19,7 +19,7 @@ from datetime import datetime
 
 from psycopg import sql
 
-from cdp_assets.landing.guard import may_delete
+from cdp_assets.landing.delete_guard import may_delete
 from cdp_assets.landing.shop.compare import VANISHED, Comparison
 from cdp_assets.landing.shop.model import Mode, Progress, ShopOptions, TableResult
 from cdp_assets.landing.shop.queries import LOWEST_ID, Position, Queries

@@ -1,7 +1,6 @@
--- Rows that are not of the session's tenant, which row level security should have hidden: per model, how many of whom.
--- One test for all models of the layer: a test each would start forty.
+-- Rows of other tenants in the models of the layer.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_sales'}}}) }}
-{% set models = [
+{{ rows_of_other_tenants([
     'dim_customers',
     'dim_products',
     'fct_orders',
@@ -12,14 +11,4 @@
     'mart_product_performance',
     'mart_reconciliation',
     'snp_products'
-] %}
-{% for model in models %}
-    select
-        '{{ model }}' as model_name,
-        tenant_id,
-        count(*) as rows_found
-    from {{ ref(model) }}
-    where tenant_id is distinct from ops.current_tenant()
-    group by tenant_id
-    {% if not loop.last %}union all{% endif %}
-{% endfor %}
+]) }}
