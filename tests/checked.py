@@ -17,7 +17,7 @@ import pytest
 from psycopg import sql
 
 from cdp_assets.checks.catalog import CHECKS, evaluate
-from cdp_assets.checks.measures import Measure, Severity, read_source
+from cdp_assets.checks.subject import read_source
 from cdp_assets.demo import leo_documents
 from cdp_assets.demo.dumpfile import write_dump
 from cdp_assets.demo.sizes import size_named, tenant_spec
@@ -26,6 +26,7 @@ from cdp_assets.landing import derived
 from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.sync import CollectionSync
+from cdp_assets.quality import Measure, Severity
 from cdp_assets.sources.dump import DumpSource
 from cdp_assets.sources.model import Source
 from cdp_assets.warehouse.connection import SET_TENANT, Warehouse

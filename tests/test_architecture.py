@@ -17,6 +17,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in MODULES]
 
 DAGSTER_FILES = {
     "__init__.py",
+    "asset_checks.py",
     "asset_runs.py",
     "definitions.py",
     "partitions.py",

@@ -8,7 +8,7 @@ import pytest
 
 from cdp_assets.checks.catalog import CHECKS
 from cdp_assets.checks.masking import masked_email, masked_phone
-from cdp_assets.checks.measures import SAMPLE_ROWS, Measure, Severity
+from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity
 from cdp_assets.sources.dump import DumpSource
 from cdp_assets.sources.model import PROFILE, SEGMENT
 from cdp_assets.warehouse.connection import Warehouse

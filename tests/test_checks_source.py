@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from cdp_assets.checks.masking import masked_currency, masked_email, masked_phone, masked_text
-from cdp_assets.checks.measures import Severity
 from cdp_assets.demo import defect_ledger, leo_documents, tenant_at
 from cdp_assets.landing.contracts import CONTRACTS
+from cdp_assets.quality import Severity
 from cdp_assets.sources.dump import DumpSource
 from cdp_assets.sources.model import CONVERSION, FEEDBACK, PRODUCT_ITEM, PROFILE, TRACKING_EVENT
 from cdp_assets.warehouse.connection import Warehouse

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from cdp_assets.checks.measures import Severity
 from cdp_assets.checks.vector_catalog import VECTOR_CHECKS
 from cdp_assets.embedding.entities import ENTITIES
+from cdp_assets.quality import Severity
 from cdp_assets.warehouse.connection import Warehouse
 from tests.checked import shape
 from tests.conftest import Server

@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from cdp_assets.checks.measures import Measure, Severity
 from cdp_assets.checks.vector_catalog import evaluate_vectors
 from cdp_assets.embedding import models
 from cdp_assets.embedding.entities import PRODUCT
@@ -17,6 +16,7 @@ from cdp_assets.embedding.probes import KEPT, NEAREST, PROBED, TEXTS, Probe, new
 from cdp_assets.embedding.providers.model import ModelSpec, Vectors
 from cdp_assets.embedding.store import VectorStore
 from cdp_assets.embedding.vectors import VectorBatch
+from cdp_assets.quality import Measure, Severity
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant
 

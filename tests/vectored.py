@@ -14,7 +14,6 @@ from typing import Any, cast
 import psycopg
 import pytest
 
-from cdp_assets.checks.measures import Measure
 from cdp_assets.checks.vector_catalog import evaluate_vectors
 from cdp_assets.embedding import models
 from cdp_assets.embedding.entities import ENTITIES
@@ -23,6 +22,7 @@ from cdp_assets.embedding.providers.model import ModelSpec
 from cdp_assets.embedding.providers.placeholder import PlaceholderProvider
 from cdp_assets.embedding.store import VectorStore
 from cdp_assets.embedding.worker import Worker
+from cdp_assets.quality import Measure
 from cdp_assets.warehouse.connection import SET_TENANT, Connection, Warehouse
 from tests.checked import TENANTS, Tampered, landed_world
 from tests.conftest import Server

@@ -12,9 +12,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from cdp_assets.checks import common, derived, drift, money, profiles, ranges
-from cdp_assets.checks.measures import Check, Measure, SourceFacts, Subject, Table
+from cdp_assets.checks.subject import SourceFacts, Subject, Table
 from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
+from cdp_assets.quality import Check, Measure
 from cdp_assets.sources.model import CONVERSION, FEEDBACK, PRODUCT_ITEM, PROFILE, SEGMENT, TRACKING_EVENT
 from cdp_assets.warehouse.connection import Warehouse
 

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 from psycopg import sql
 
-from cdp_assets.checks.measures import SAMPLE_ROWS, Measure, Severity, Subject, sampled
+from cdp_assets.checks.subject import Subject
+from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity, sampled
 from cdp_assets.warehouse.connection import Connection
 from cdp_assets.warehouse.ledger import Watermark
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import LiteralString
 
 from cdp_assets.checks.leo_attributes import is_known
-from cdp_assets.checks.measures import SAMPLE_ROWS, Measure, Severity, Subject
+from cdp_assets.checks.subject import Subject
+from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity
 
 SAMPLED = 2_000
 """Documents looked at: those saved last, and those saved first, half of each. Reading all of 100,000 takes seconds."""

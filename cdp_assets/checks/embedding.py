@@ -1,7 +1,7 @@
 """The check ops of the embedding stage: one per vector table.
 
 Belongs here: the ops. What is measured is in the modules `vector*`, what it means in `vector_catalog`, how it is shown
-in `ops`. Annotations are not postponed: Dagster reads them.
+in `asset_checks`. Annotations are not postponed: Dagster reads them.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from cdp_assets import policies
-from cdp_assets.checks.ops import check_result, check_specs
+from cdp_assets.asset_checks import check_result, check_specs
 from cdp_assets.checks.vector_catalog import VECTOR_CHECKS, evaluate_vectors
 from cdp_assets.embedding.entities import ENTITIES, Entity
 from cdp_assets.embedding.models import ModelError

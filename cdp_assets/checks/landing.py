@@ -1,7 +1,7 @@
 """The check ops of the landing stage: one per table.
 
 Belongs here: what an op reads before it measures. What is measured is in the other modules, what it means in
-`catalog`, how it is shown in `ops`. Annotations are not postponed: Dagster reads them.
+`catalog`, how it is shown in `asset_checks`. Annotations are not postponed: Dagster reads them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from cdp_assets import policies
+from cdp_assets.asset_checks import check_result, check_specs
 from cdp_assets.checks.catalog import CHECKS, evaluate
-from cdp_assets.checks.measures import Check, Measure, SourceFacts, Subject, Table, read_source
-from cdp_assets.checks.ops import check_result, check_specs
+from cdp_assets.checks.subject import SourceFacts, Subject, Table, read_source
 from cdp_assets.landing.contract import TenantOptions
+from cdp_assets.quality import Check, Measure
 from cdp_assets.resources import Sources
 from cdp_assets.settings import get_settings
 from cdp_assets.sources.model import SourceRejected

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from cdp_assets.checks.masking import masked_currency
-from cdp_assets.checks.measures import SAMPLE_ROWS, Measure, Severity, Subject
+from cdp_assets.checks.subject import Subject
+from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity
 from cdp_assets.sources.model import Total
 from cdp_assets.sources.rules import Totals
 

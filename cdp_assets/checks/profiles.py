@@ -7,7 +7,8 @@ Belongs here: what compares a landed row with its own document or with its neigh
 from __future__ import annotations
 
 from cdp_assets.checks.masking import masked_email, masked_phone
-from cdp_assets.checks.measures import SAMPLE_ROWS, Measure, Severity, Subject, sampled
+from cdp_assets.checks.subject import Subject
+from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity, sampled
 
 MIN_LOST = 3
 """Up to this many lost contacts are a warning whatever their share: one typo is 8 % of a tenant with 12 addresses."""

@@ -12,7 +12,8 @@ from typing import LiteralString
 from psycopg import sql
 
 from cdp_assets.checks.currencies import CURRENCIES
-from cdp_assets.checks.measures import SAMPLE_ROWS, Measure, Severity, Subject
+from cdp_assets.checks.subject import Subject
+from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity
 
 MAX_AMOUNT = 10**12
 """Of one line or price in any currency: in VND, 38 million USD."""

@@ -12,8 +12,8 @@ from functools import cached_property
 from psycopg import sql
 
 from cdp_assets.checks import common
-from cdp_assets.checks.measures import SAMPLE_ROWS, Check, Measure, Severity
 from cdp_assets.landing.shop.specs import TableSpec
+from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 from cdp_assets.warehouse.connection import Connection
 from cdp_assets.warehouse.ledger import Ledger, Watermark
 

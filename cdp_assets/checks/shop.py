@@ -1,7 +1,7 @@
 """The check op of the shop's landing tables: one for all, since each check is a query or two.
 
-Belongs here: the op. What is measured, and what it means, is in `raw_tables`, how it is shown in `ops`. Annotations are
-not postponed: Dagster reads them.
+Belongs here: the op. What is measured, and what it means, is in `raw_tables`, how it is shown in `asset_checks`.
+Annotations are not postponed: Dagster reads them.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from cdp_assets import policies
-from cdp_assets.checks.ops import check_result, check_specs
+from cdp_assets.asset_checks import check_result, check_specs
 from cdp_assets.checks.raw_tables import SHOP_CHECKS, ShopTable
 from cdp_assets.landing.shop.specs import SPECS
 from cdp_assets.settings import get_settings

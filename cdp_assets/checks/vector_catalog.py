@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from cdp_assets.checks import vector_retrieval, vector_texts, vectors
-from cdp_assets.checks.measures import Check, Measure
 from cdp_assets.checks.vector_subject import VectorSubject
 from cdp_assets.embedding import models
 from cdp_assets.embedding.entities import Entity
 from cdp_assets.embedding.models import ModelError
+from cdp_assets.quality import Check, Measure
 from cdp_assets.warehouse.connection import Warehouse
 
 _AGAIN = "Delete the rows in the sample and materialize embedding.{table} for {tenant} again."

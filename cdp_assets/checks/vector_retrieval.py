@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import psycopg
 
-from cdp_assets.checks.measures import SAMPLE_ROWS, Measure, Severity
 from cdp_assets.checks.vector_subject import VectorSubject
 from cdp_assets.embedding import probes, samples
 from cdp_assets.embedding.store import INDEX_FROM
+from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity
 
 SEARCHED = 300
 """Texts searched for: an index at its best loses 1 in 500 of its own rows (9 of 4,000 measured, 60,000 rows in all), so

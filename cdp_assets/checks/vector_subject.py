@@ -11,10 +11,10 @@ from typing import Any, Literal, LiteralString
 
 from psycopg import sql
 
-from cdp_assets.checks.measures import SAMPLE_ROWS
 from cdp_assets.embedding import probes
 from cdp_assets.embedding.entities import Entity
 from cdp_assets.embedding.models import Model
+from cdp_assets.quality import SAMPLE_ROWS
 from cdp_assets.warehouse.connection import Connection
 
 PATIENCE_H = 1

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cdp_assets.checks.measures import SAMPLE_ROWS, Measure, Severity
 from cdp_assets.checks.vector_subject import PATIENCE_H, Comparison, Difference, State, VectorSubject
+from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity
 
 SAID: dict[State, str] = {
     "queued": "in the queue",

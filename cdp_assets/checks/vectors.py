@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, LiteralString
 
-from cdp_assets.checks.measures import SAMPLE_ROWS, Measure, Severity, sampled
 from cdp_assets.checks.vector_subject import VectorSubject
 from cdp_assets.embedding.vectors import UNIT
+from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity, sampled
 
 MAX_DUPLICATES = 0.01
 BROKEN_DUPLICATES = 0.05

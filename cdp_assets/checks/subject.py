@@ -1,15 +1,13 @@
-"""What a check is made of: the table it looks at, what it may read, what it found.
+"""What a check of landing looks at: one table of one tenant, and what it may read.
 
-Belongs here: the types that every measuring module and the catalogues share. A measure is a function from `Subject`
-to `Measure`; it reads in the transaction of the tenant that it is handed, with bind variables, and writes nothing.
+Belongs here: what every measuring module of landing shares. A measure reads in the transaction of the tenant that it is
+handed, with bind variables, and writes nothing; what it found is a `quality.Measure`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Generic, LiteralString, TypeVar
+from dataclasses import dataclass
+from typing import Any, LiteralString
 
 from psycopg import sql
 
@@ -17,18 +15,6 @@ from cdp_assets.landing.contract import Contract, TenantOptions
 from cdp_assets.sources.model import CONVERSION, Signature, Source, Total
 from cdp_assets.warehouse.connection import Connection
 from cdp_assets.warehouse.ledger import Ledger, Watermark
-
-SAMPLE_ROWS = 20
-
-Looked = TypeVar("Looked")
-"""What a check looks at: a `Subject`, or what another stage has in its place."""
-
-
-class Severity(Enum):
-    """WARN: someone should look. ERROR: rows are missing or wrong; blocks what follows if the check is blocking."""
-
-    WARN = "warn"
-    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,52 +135,3 @@ class Subject:
         """Whether the source is as the last full sweep saw it, so that every difference is ours."""
         facts = self.facts()
         return facts.before.revision == facts.after.revision == self.watermark().signature_revision
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """What a check found.
-
-    Attributes:
-        failing: exact count of what is wrong; 0 passes.
-        says: what was found, in one line.
-        numbers: observed values and thresholds; names stay the same for ever, they are plotted.
-        columns, sample: at most `SAMPLE_ROWS` rows of what is wrong, personal data masked.
-        severity: how bad it is, should it fail.
-    """
-
-    failing: int
-    says: str
-    numbers: dict[str, float] = field(default_factory=dict)
-    columns: tuple[str, ...] = ()
-    sample: Sequence[Sequence[Any]] = ()
-    severity: Severity = Severity.ERROR
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.failing == 0
-
-
-@dataclass(frozen=True, slots=True)
-class Check(Generic[Looked]):
-    """One check of one table.
-
-    Attributes:
-        description: what is compared, and what passes.
-        remedy: what to do when it fails; `{tenant}`, `{table}` and other names of the stage are filled in.
-        blocking: an ERROR keeps downstream assets from being made in the same run, and holds gated automation.
-        reads_source: needs `Subject.source`.
-    """
-
-    name: str
-    description: str
-    remedy: str
-    measure: Callable[[Looked], Measure]
-    blocking: bool = False
-    reads_source: bool = False
-
-
-def sampled(rows: Sequence[tuple[Any, ...]]) -> tuple[int, list[tuple[Any, ...]]]:
-    """Split rows whose first column is `count(*) over ()` into the exact count and the sample."""
-    return (int(rows[0][0]) if rows else 0), [row[1:] for row in rows[:SAMPLE_ROWS]]

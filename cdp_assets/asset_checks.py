@@ -12,8 +12,8 @@ from typing import Any
 
 import dagster as dg
 
-from cdp_assets.checks.measures import Check, Measure, Severity
 from cdp_assets.partitions import tenants
+from cdp_assets.quality import Check, Measure, Severity
 from cdp_assets.warehouse.preview import markdown
 
 _SEVERITY = {Severity.WARN: dg.AssetCheckSeverity.WARN, Severity.ERROR: dg.AssetCheckSeverity.ERROR}

@@ -1,0 +1,45 @@
+"""The shops of the demo world that its tests compare: each tenant at steps 0 to 8, and the largest one, made once.
+
+Shops are shared by the tests: read them, never change them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from cdp_assets import demo
+from cdp_assets.demo.advance import advance_tenant
+from cdp_assets.demo.shop import shop_at
+from cdp_assets.demo.shop_schema import COLUMNS
+from cdp_assets.demo.shop_state import Shop
+from cdp_assets.demo.tenant import TenantWorld
+
+STEPS = 8
+TENANTS = ("acme", "lotus", "nova")
+State = dict[str, dict[int, dict[str, Any]]]
+"""Table -> id -> column -> value."""
+
+
+def state_of(shop: Shop) -> State:
+    return {
+        name: {i: {c: getattr(row, c) for c in COLUMNS[name]} for i, row in table.rows.items()}
+        for name, table in shop.tables.items()
+    }
+
+
+@cache
+def history(tenant: str) -> tuple[list[State], list[Shop]]:
+    """The shop of a tenant at steps 0 to `STEPS`; read it, never change it."""
+    world = demo.tenant_at(tenant, size="tiny")
+    shops = [shop_at(world)]
+    for _ in range(STEPS):
+        advance_tenant(world)
+        shops.append(shop_at(world))
+    return [state_of(shop) for shop in shops], shops
+
+
+@cache
+def small() -> TenantWorld:
+    """The largest tenant with room for every share."""
+    return demo.tenant_at("acme", size="small")
