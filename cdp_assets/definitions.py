@@ -18,12 +18,14 @@ from cdp_assets.automation.sensors import sensors
 from cdp_assets.checks.embedding import embedding_checks
 from cdp_assets.checks.landing import landing_checks
 from cdp_assets.checks.shop import shop_checks
+from cdp_assets.datasets import assets as datasets
 from cdp_assets.embedding import assets as embedding
 from cdp_assets.io_managers.pgvector import pgvector_io_manager
 from cdp_assets.landing import assets as landing
 from cdp_assets.landing.shop import assets as shop
 from cdp_assets.modeling import assets as modeling
 from cdp_assets.resources import (
+    ArtifactsResource,
     EmbeddersResource,
     NotifierResource,
     SourcesResource,
@@ -37,7 +39,7 @@ def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Defin
 
     Args:
         resources: resources to take instead of the default ones, by key (`warehouse`, `sources`,
-            `embedders`, `vectors`, `transform`, `notifier`).
+            `embedders`, `vectors`, `transform`, `artifacts`, `notifier`).
     """
     return dg.Definitions(
         assets=[
@@ -45,6 +47,7 @@ def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Defin
             *shop.assets,  # shop database -> raw.*
             *embedding.assets,  # texts of cdp.* -> embedding.*
             *modeling.assets,  # cdp.*, raw.* -> staging.*, intermediate.*, marts.*
+            *datasets.assets,  # intermediate.* -> datasets.*
         ],
         asset_checks=[*landing_checks, *shop_checks, *embedding_checks],
         jobs=jobs,
@@ -56,6 +59,7 @@ def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Defin
             "embedders": EmbeddersResource(),
             "vectors": pgvector_io_manager,
             "transform": TransformResource(),
+            "artifacts": ArtifactsResource(),
             "notifier": NotifierResource(),
             **(resources or {}),
         },

@@ -1,4 +1,4 @@
-"""What assets, checks and sensors are handed: the warehouse, the tenants' sources, embedders, dbt, the notifier.
+"""What assets, checks and sensors are handed: warehouse, the tenants' sources, embedders, dbt, artifacts, notifier.
 
 Belongs here: opening and closing at the right moment. The things themselves know nothing of Dagster.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from cdp_assets.artifacts.store import ArtifactStore
 from cdp_assets.embedding.providers.model import ModelSpec, Provider
 from cdp_assets.environment import dbt_environment
 from cdp_assets.modeling.outcome import failure_of
@@ -210,6 +211,22 @@ class TransformResource(dg.ConfigurableResource[Transform]):
     def create_resource(self, context: dg.InitResourceContext) -> Transform:
         """Nothing is started before a run asks for it."""
         return Transform(self.dsn or warehouse_dsn())
+
+
+def open_artifacts() -> ArtifactStore:
+    """The versions of datasets, where the settings say."""
+    settings = get_settings()
+    return ArtifactStore(settings.artifact_root or settings.data_dir / "ml")
+
+
+class ArtifactsResource(dg.ConfigurableResource[ArtifactStore]):
+    """Hands out the artifact store. `root` is for tests; blank means the settings."""
+
+    root: str = ""
+
+    def create_resource(self, context: dg.InitResourceContext) -> ArtifactStore:
+        """Nothing is opened before a run asks for it."""
+        return ArtifactStore(self.root) if self.root else open_artifacts()
 
 
 class NotifierResource(dg.ConfigurableResource[Notifier]):

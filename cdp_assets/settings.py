@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path(".data"), description="Folder of the embedded server, the demo world and logs"
     )
+    artifact_root: str = Field(
+        "", description="Folder or s3:// address for versions of datasets; blank = <data dir>/ml"
+    )
     warehouse_dsn: SecretStr | None = Field(
         None, description="Warehouse as role cdp_pipeline; unset = the embedded server in data_dir"
     )

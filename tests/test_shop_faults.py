@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from cdp_assets.landing.guard import may_delete
+from cdp_assets.landing.delete_guard import may_delete
 from cdp_assets.landing.shop.compare import Comparison, _buckets
 from cdp_assets.landing.shop.extract import extract
 from cdp_assets.landing.shop.stage import Stage

@@ -171,6 +171,14 @@ marts_refresh = _asset_job(
     {},
 )
 
+datasets_refresh = _asset_job(
+    "datasets_refresh",
+    "Datasets A to F of one tenant as of the last day that has ended, each checked before it is published.",
+    dg.AssetSelection.groups("datasets"),
+    dict,
+    {},
+)
+
 
 class PurgeConfig(dg.Config):
     """What may go."""
@@ -245,5 +253,6 @@ jobs: list["dg.JobDefinition | UnresolvedAssetJobDefinition"] = [
     shop_sync,
     shop_sweep,
     marts_refresh,
+    datasets_refresh,
     purge_old_runs,
 ]

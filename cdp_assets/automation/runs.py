@@ -24,6 +24,7 @@ STAGE_OF_JOB = {
     "shop_sync": "shop",
     "shop_sweep": "shop",
     "marts_refresh": "modeling",
+    "datasets_refresh": "datasets",
 }
 """Job -> stage that it works for; every other run, a person's too, counts as one of LEO's landing."""
 

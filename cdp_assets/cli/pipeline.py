@@ -40,6 +40,7 @@ STAGES = (
     ("loading the shop and checking", "shop_sweep"),
     ("embedding and checking", "embedding_refresh"),
     ("modeling and testing", "marts_refresh"),
+    ("building datasets and checking", "datasets_refresh"),
 )
 """What is done for each tenant, and the job that does it."""
 

@@ -6,18 +6,21 @@ lie in one cloud. No key and no name of a profile is in it.
 
 from __future__ import annotations
 
-import base64
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cdp_assets.embedding.entities import PROFILE
 from cdp_assets.embedding.providers.model import Vectors
 from cdp_assets.embedding.samples import draw
+from cdp_assets.pictures import COLOURS, OTHER_COLOUR, markdown, panel
 from cdp_assets.warehouse.connection import Connection
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DOTS = 3_000
 FITTED = 1_000
@@ -27,11 +30,6 @@ SEGMENTS = 6
 OTHER = "other"
 NAME_LENGTH = 32
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Okabe and Ito's: apart for every kind of colour vision. On a white card, so that a dark page changes nothing."""
-
-OTHER_COLOUR = "#b8b8b8"
-
 
 def profile_map(conn: Connection, tenant_id: str, model_id: str) -> str | None:
     """The map as Markdown with the picture (PNG) inside; None when fewer than three profiles have a vector."""
@@ -39,8 +37,11 @@ def profile_map(conn: Connection, tenant_id: str, model_id: str) -> str | None:
     if len(sample.keys) < 3:
         return None
     places, shares = principal_axes(sample.vectors)
-    picture = _picture(places, shares, _segments(conn, tenant_id, sample.keys))
-    return f"![Profiles by segment](data:image/png;base64,{base64.b64encode(picture).decode()})"
+    figure = _picture(places, shares, _segments(conn, tenant_id, sample.keys))
+    with warnings.catch_warnings():
+        # names of segments may hold signs that the font has not; they are drawn as boxes
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        return markdown(figure, "Profiles by segment")
 
 
 def principal_axes(vectors: Vectors) -> tuple[np.ndarray, tuple[float, float]]:
@@ -77,13 +78,8 @@ def _segments(conn: Connection, tenant_id: str, keys: Sequence[str]) -> list[str
     return [chosen.get(key, OTHER) for key in keys]
 
 
-def _picture(places: np.ndarray, shares: tuple[float, float], segments: Sequence[str]) -> bytes:
-    # Not pyplot: it keeps figures in the process and picks a screen.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 4.4), dpi=100, facecolor="white", layout="constrained")
-    axes = figure.add_subplot()
+def _picture(places: np.ndarray, shares: tuple[float, float], segments: Sequence[str]) -> Figure:
+    figure, (axes,) = panel(height=4.4)
     named = np.array(segments, dtype=object)
     counts = Counter(segments)
     names = sorted(counts, key=lambda name: (name == OTHER, -counts[name], name))
@@ -111,10 +107,4 @@ def _picture(places: np.ndarray, shares: tuple[float, float], segments: Sequence
     axes.set_xlabel(f"first axis ({shares[0]:.0%} of the variance)", fontsize=8)
     axes.set_ylabel(f"second axis ({shares[1]:.0%})", fontsize=8)
     axes.tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    out = BytesIO()
-    with warnings.catch_warnings():
-        # names of segments may hold signs that the font has not; they are drawn as boxes
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        FigureCanvasAgg(figure).print_figure(out, format="png")
-    return out.getvalue()
+    return figure

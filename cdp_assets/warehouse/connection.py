@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg import sql
+from psycopg import IsolationLevel, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
@@ -98,6 +98,19 @@ class Warehouse:
         with self._open_pool().connection() as conn:
             conn.execute(SET_TENANT, (tenant_id,))
             yield conn
+
+    @contextmanager
+    def snapshot(self, tenant_id: str) -> Iterator[Connection]:
+        """As `tenant`, but every query of the transaction sees the rows of one instant; for reading."""
+        keys.tenant_id(tenant_id)
+        with self._open_pool().connection() as conn:
+            conn.isolation_level = IsolationLevel.REPEATABLE_READ
+            try:
+                with conn.transaction():
+                    conn.execute(SET_TENANT, (tenant_id,))
+                    yield conn
+            finally:
+                conn.isolation_level = None
 
     @contextmanager
     def control(self) -> Iterator[Connection]:

@@ -33,6 +33,7 @@ class Summary:
     Attributes:
         status: `quarantined` when documents were rejected, `skipped` when nothing was processed on purpose.
         rows_in, rows_out, rows_rejected: documents read, rows written, documents rejected.
+        artifact_uri, artifact_sha256, bytes, schema_hash: the version that was published, where there is one.
         metrics: further counts, JSON.
     """
 
@@ -43,6 +44,10 @@ class Summary:
     min_event_ts: datetime | None = None
     max_event_ts: datetime | None = None
     input_fingerprint: str | None = None
+    artifact_uri: str | None = None
+    artifact_sha256: str | None = None
+    bytes: int | None = None
+    schema_hash: str | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     run_id: str = ""
 
@@ -86,11 +91,13 @@ def _close(
     with warehouse.tenant(tenant_id) as conn:
         conn.execute(
             "update ops.etl_runs set status = %s, finished_at = now(), duration_s = %s, rows_in = %s, rows_out = %s, "
-            "rows_rejected = %s, min_event_ts = %s, max_event_ts = %s, input_fingerprint = %s, metrics = %s, "
-            "error = %s where tenant_id = %s and run_id = %s",
+            "rows_rejected = %s, min_event_ts = %s, max_event_ts = %s, input_fingerprint = %s, "
+            "artifact_uri = %s, artifact_sha256 = %s, bytes = %s, schema_hash = %s, metrics = %s, error = %s "
+            "where tenant_id = %s and run_id = %s",
             (status, round(seconds, 3), summary.rows_in, summary.rows_out, summary.rows_rejected,
-             summary.min_event_ts, summary.max_event_ts, summary.input_fingerprint, Jsonb(summary.metrics), error,
-             tenant_id, summary.run_id),
+             summary.min_event_ts, summary.max_event_ts, summary.input_fingerprint, summary.artifact_uri,
+             summary.artifact_sha256, summary.bytes, summary.schema_hash, Jsonb(summary.metrics), error, tenant_id,
+             summary.run_id),
         )  # fmt: skip
 
 

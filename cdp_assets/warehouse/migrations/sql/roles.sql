@@ -21,7 +21,7 @@ begin
         create extension vector;
     end if;
     foreach wanted in array array[
-        'ops', 'cdp', 'raw', 'staging', 'intermediate', 'marts', 'activation', 'embedding'
+        'ops', 'cdp', 'raw', 'staging', 'intermediate', 'marts', 'activation', 'embedding', 'datasets', 'audience'
     ] loop
         if not exists (select from pg_namespace where nspname = wanted) then
             execute format('create schema %I authorization cdp_owner', wanted);

@@ -1,0 +1,134 @@
+"""The assets of datasets: one per table of schema `datasets`, with its checks, made for one tenant at a time.
+
+Belongs here: Dagster's side. A dataset is checked before it is published, in the same step: results of all checks are
+reported, and a failed blocking one fails the step with nothing changed for those who read the dataset. Annotations are
+not postponed: Dagster reads them.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from cdp_assets import pictures
+from cdp_assets.artifacts.store import ArtifactStore
+from cdp_assets.asset_checks import check_result, check_specs
+from cdp_assets.asset_runs import recorded, table_metadata, tenant_table
+from cdp_assets.datasets.catalog import DATASETS
+from cdp_assets.datasets.frames import FRAMES
+from cdp_assets.datasets.model import Dataset, Scope, last_whole_day
+from cdp_assets.datasets.publish import Outcome, build, checks_of, main_currency, read_inputs
+from cdp_assets.warehouse.connection import Warehouse, WarehouseError
+from cdp_assets.warehouse.tables import table_report
+from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant
+
+
+class DatasetConfig(dg.Config):
+    """Run configuration of a dataset."""
+
+    as_of: str | None = Field(
+        None, description="Last day that counts, YYYY-MM-DD; unset takes the last day that has ended"
+    )
+
+
+def scope_of(warehouse: Warehouse, tenant: Tenant, as_of: str | None) -> Scope:
+    """Whose dataset is built, and as of when: the run's day, else the last whole day of the tenant's clock.
+
+    Raises:
+        TenantError: `as_of` is no day.
+    """
+    try:
+        now = datetime.fromisoformat(tenant.options.get("as_of") or datetime.now(UTC).isoformat())
+        day = date.fromisoformat(as_of) if as_of else last_whole_day(now, tenant.timezone)
+    except ValueError as error:
+        raise TenantError(
+            f"as_of {as_of or tenant.options['as_of']!r} is not a day such as 2026-06-30"
+        ) from error
+    currency = main_currency(warehouse, tenant.tenant_id, str(tenant.options.get("default_currency", "USD")))
+    return Scope(tenant.tenant_id, day, tenant.timezone, currency, tenant.options)
+
+
+def _deps(dataset: Dataset) -> list[dg.AssetKey]:
+    names = {name for frame in dataset.reads for name in FRAMES[frame].deps} | set(dataset.deps)
+    return [dg.AssetKey(name.split(".")) for name in sorted(names)]
+
+
+def _asset(dataset: Dataset) -> dg.AssetsDefinition:
+    key = dg.AssetKey(["datasets", dataset.name])
+    names = {"table": dataset.name}
+
+    @tenant_table(
+        "datasets",
+        dataset.name,
+        group="datasets",
+        kinds={"polars", "parquet"},
+        description=dataset.description,
+        deps=_deps(dataset),
+        check_specs=check_specs(key, checks_of(dataset), names),
+    )
+    def materialize(
+        context: dg.AssetExecutionContext,
+        config: DatasetConfig,
+        warehouse: dg.ResourceParam[Warehouse],
+        artifacts: dg.ResourceParam[ArtifactStore],
+    ) -> Iterator[Any]:
+        tenant_id = context.partition_key
+        try:
+            scope = scope_of(warehouse, active_tenant(warehouse, tenant_id), config.as_of)
+        except (TenantError, WarehouseError) as error:
+            raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
+        with recorded(context, warehouse, f"datasets.{dataset.name}", scope.until) as summary:
+            inputs = read_inputs(warehouse, scope, dataset.reads)
+            outcome = build(warehouse, artifacts, dataset, scope, inputs, summary.run_id)
+            for check, found in outcome.measures:
+                yield check_result(key, tenant_id, check, found, names)
+            manifest = outcome.manifest
+            summary.rows_in = sum(frame.height for frame in inputs.values())
+            summary.rows_rejected = outcome.audit.refused.height
+            summary.min_event_ts, summary.max_event_ts = manifest.min_time, manifest.max_time
+            if outcome.written is None:
+                raise dg.Failure(
+                    f"{tenant_id}: datasets.{dataset.name} stays at the version before, since "
+                    f"{', '.join(outcome.blocked_by)} failed; version {manifest.version} can be looked at",
+                    allow_retries=False,
+                )
+            summary.rows_out = outcome.written.rows
+            summary.artifact_uri = artifacts.uri(dataset.name, tenant_id, manifest.version)
+            summary.artifact_sha256, summary.bytes = manifest.sha256, manifest.size
+            summary.metrics = {
+                "rows": manifest.rows,
+                "version": manifest.version,
+                **outcome.audit.built.numbers,
+            }
+        yield _result(warehouse, artifacts, outcome)
+
+    return materialize
+
+
+def _result(warehouse: Warehouse, artifacts: ArtifactStore, outcome: Outcome) -> dg.MaterializeResult[Any]:
+    dataset, manifest, audit = outcome.dataset, outcome.manifest, outcome.audit
+    assert outcome.written is not None
+    with warehouse.tenant(manifest.tenant_id) as conn:
+        report = table_report(conn, manifest.tenant_id, "datasets", dataset.name, shows=dataset.shows)
+    shown = dataset.pictures(audit) if dataset.pictures else {}
+    return dg.MaterializeResult(
+        metadata={
+            **table_metadata(report),
+            "as_of": str(manifest.as_of),
+            "version": manifest.version,
+            "artifact": artifacts.uri(dataset.name, manifest.tenant_id, manifest.version),
+            "bytes": manifest.size,
+            "rows_written": outcome.written.rows,
+            **audit.built.numbers,
+            **{
+                title: dg.MetadataValue.md(pictures.markdown(figure, title))
+                for title, figure in shown.items()
+            },
+        },
+        data_version=dg.DataVersion(manifest.version),
+    )
+
+
+assets = [_asset(dataset) for dataset in DATASETS.values()]

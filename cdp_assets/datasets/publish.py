@@ -1,0 +1,210 @@
+"""Write, audit, publish: a version is written and checked before anybody can see it.
+
+Belongs here: the order of the steps, for every dataset alike. The version's files come first (nobody looks at them
+without `LATEST`), then the contract and the checks, then table, quarantine and registry in one transaction, `LATEST` at
+the end. A process that dies between the last two leaves `LATEST` at the version before, and the next run mends it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from io import BytesIO
+
+import polars as pl
+from psycopg import sql
+
+from cdp_assets.artifacts.store import ArtifactStore, Manifest, content_of
+from cdp_assets.datasets import frames
+from cdp_assets.datasets.common_checks import COMMON_CHECKS, HISTORY
+from cdp_assets.datasets.model import Audit, Built, Dataset, Frames, Scope
+from cdp_assets.quality import Check, Measure, Severity
+from cdp_assets.warehouse import quarantine
+from cdp_assets.warehouse.connection import Connection, Warehouse
+from cdp_assets.warehouse.frames import Written, as_text, replace_rows
+from cdp_assets.warehouse.registry import code_version, git_state
+
+MAX_QUARANTINED = 1_000
+"""Rows of one build that go to quarantine; more of them are a fault of the build, which the check reports."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one build.
+
+    Attributes:
+        measures: of every check, in the order of the catalogue.
+        written: rows of the table that changed; None when a blocking check kept the version from being published.
+    """
+
+    dataset: Dataset
+    manifest: Manifest
+    audit: Audit
+    measures: tuple[tuple[Check[Audit], Measure], ...]
+    written: Written | None
+
+    @property
+    def blocked_by(self) -> list[str]:
+        """Names of the checks that kept the version from being published."""
+        return [check.name for check, found in self.measures if _blocks(check, found)]
+
+
+def checks_of(dataset: Dataset) -> tuple[Check[Audit], ...]:
+    """All checks of a dataset: those of every dataset, and its own."""
+    return (*COMMON_CHECKS, *dataset.checks)
+
+
+def read_inputs(warehouse: Warehouse, scope: Scope, names: Sequence[str]) -> dict[str, pl.DataFrame]:
+    """Inputs as one snapshot shows them."""
+    with warehouse.snapshot(scope.tenant_id) as conn:
+        return {name: frames.read(conn, scope, name) for name in names}
+
+
+def main_currency(warehouse: Warehouse, tenant_id: str, default: str) -> str:
+    """The currency of most purchases of a tenant."""
+    with warehouse.tenant(tenant_id) as conn:
+        row = conn.execute(
+            "select currency from intermediate.int_purchases where currency is not null "
+            "group by currency order by count(*) desc, currency limit 1"
+        ).fetchone()
+    return str(row[0]) if row else default
+
+
+def published_rows(warehouse: Warehouse, tenant_id: str, dataset: Dataset) -> tuple[int, ...]:
+    """Rows of the versions that the last runs published, oldest first."""
+    with warehouse.tenant(tenant_id) as conn:
+        found = conn.execute(
+            "select (metrics ->> 'rows')::bigint from ops.etl_runs where tenant_id = %s and dataset = %s "
+            "and artifact_uri is not null order by started_at desc limit %s",
+            (tenant_id, f"datasets.{dataset.name}", 2 * HISTORY),
+        ).fetchall()
+    return tuple(rows for (rows,) in reversed(found))
+
+
+def build(
+    warehouse: Warehouse, store: ArtifactStore, dataset: Dataset, scope: Scope, inputs: Frames, run_id: str
+) -> Outcome:
+    """Build, check and publish one dataset of one tenant.
+
+    Raises:
+        dataframely.exc.SchemaError: the build's columns are not those of its contract.
+        psycopg.Error: the table refused a row that the contract let pass; nothing is published.
+    """
+    built = dataset.build(scope, **inputs)
+    kept, failures = dataset.contract.filter(built.table)
+    table = kept.sort(dataset.sorts_by or dataset.key)
+    manifest, files = _version(dataset, scope, table, built, inputs)
+    store.put(manifest, files)
+    published = store.latest(dataset.name, scope.tenant_id)
+    audit = Audit(
+        scope,
+        table,
+        failures.details(),
+        inputs,
+        built,
+        published_rows(warehouse, scope.tenant_id, dataset),
+        partial(_read_version, store, dataset.name, scope.tenant_id, published),
+    )
+    measures = tuple((check, check.measure(audit)) for check in checks_of(dataset))
+    if any(_blocks(check, found) for check, found in measures):
+        return Outcome(dataset, manifest, audit, measures, None)
+    with warehouse.tenant(scope.tenant_id) as conn:
+        written = replace_rows(
+            conn, scope.tenant_id, sql.Identifier("datasets", dataset.name), dataset.key, table
+        )
+        _quarantine(conn, scope.tenant_id, dataset, audit.refused, run_id)
+        conn.cursor().executemany(
+            "insert into ops.etl_artifacts (tenant_id, run_id, dataset, version, name, uri, bytes, sha256) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (scope.tenant_id, run_id, dataset.name, manifest.version, file.name,
+                 f"{store.uri(dataset.name, scope.tenant_id, manifest.version)}/{file.name}", file.bytes, file.sha256)
+                for file in manifest.files
+            ],
+        )  # fmt: skip
+    store.publish(dataset.name, scope.tenant_id, manifest.version)
+    return Outcome(dataset, manifest, audit, measures, written)
+
+
+def _blocks(check: Check[Audit], found: Measure) -> bool:
+    return check.blocking and not found.passed and found.severity is Severity.ERROR
+
+
+def _version(
+    dataset: Dataset, scope: Scope, table: pl.DataFrame, built: Built, inputs: Frames
+) -> tuple[Manifest, dict[str, bytes]]:
+    files = {f"{dataset.name}.parquet": parquet(table), **built.files}
+    digest, listed = content_of(files)
+    times = table[built.time_column] if built.time_column else None
+    commit, is_dirty = git_state()
+    manifest = Manifest(
+        dataset=dataset.name,
+        tenant_id=scope.tenant_id,
+        version=f"{scope.as_of:%Y%m%d}-{digest[:12]}",
+        as_of=scope.as_of,
+        sha256=digest,
+        rows=table.height,
+        columns=tuple((name, str(type_)) for name, type_ in table.schema.items()),
+        min_time=_time(times.min()) if times is not None else None,
+        max_time=_time(times.max()) if times is not None else None,
+        inputs={name: {"rows": frame.height, "sha256": _hash(frame)} for name, frame in inputs.items()},
+        code_version=code_version(),
+        git_sha=commit,
+        git_dirty=is_dirty,
+        made_at=datetime.now(UTC),
+        files=listed,
+    )
+    return manifest, files
+
+
+def parquet(table: pl.DataFrame) -> bytes:
+    """A frame as Parquet; equal frames give equal bytes."""
+    buffer = BytesIO()
+    table.write_parquet(buffer, compression="zstd", statistics=True, row_group_size=250_000)
+    return buffer.getvalue()
+
+
+def _hash(frame: pl.DataFrame) -> str:
+    """Of a frame's rows in whatever order: the warehouse promises none."""
+    return sha256(frame.hash_rows(seed=0).sort().to_numpy().tobytes()).hexdigest()
+
+
+def _time(value: object) -> datetime | None:
+    if value is None or isinstance(value, datetime):
+        return value
+    return datetime.fromisoformat(f"{value}T00:00:00+00:00")
+
+
+def _read_version(
+    store: ArtifactStore, dataset: str, tenant_id: str, version: str | None
+) -> pl.DataFrame | None:
+    if version is None:
+        return None
+    manifest = store.manifest(dataset, tenant_id, version)
+    return pl.read_parquet(store.read(manifest, f"{dataset}.parquet"))
+
+
+def _quarantine(
+    conn: Connection, tenant_id: str, dataset: Dataset, refused: pl.DataFrame, run_id: str
+) -> None:
+    """Rows that broke the contract, with the rules they broke; entries of rows that keep it now are closed."""
+    collection = f"datasets.{dataset.name}"
+    rules = [name for name in refused.columns if name not in dataset.contract.columns()]
+    rows = as_text(refused.head(MAX_QUARANTINED)).rows(named=True)
+    rejects = {}
+    for row in rows:
+        key = "/".join(str(row[name]) for name in dataset.key)[:250] or "unknown"
+        broken = tuple(rule for rule in rules if row[rule] == "invalid")
+        document = {name: row[name] for name in dataset.contract.columns()}
+        rejects[key] = quarantine.Reject(
+            key, "", f"breaks the rule {', '.join(broken)}", broken, False, json.dumps(document, default=str)
+        )
+    known = quarantine.open_keys(conn, tenant_id).get(collection, [])
+    gone = [key for key in known if key not in rejects]
+    if gone:
+        quarantine.resolve(conn, tenant_id, collection, gone, "landed")
+    quarantine.store(conn, tenant_id, collection, list(rejects.values()), run_id=run_id)
