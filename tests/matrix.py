@@ -31,10 +31,10 @@ NOT_THIS_KIND = {"42809", "55000"}  # truncating a view, writing to a view that 
 RAISED = "P0001"
 
 READABLE = re.compile(
-    r"(cdp|raw|activation)\..*|embedding\.(model|active_model|"
+    r"(cdp|raw|activation|datasets|audience)\..*|embedding\.(model|active_model|"
     r"(profile|transaction|product|review|marketing_event)_(embedding|text|[0-9a-f]{20}))"
 )
-"""What the roles beside the pipeline read: landed rows and plans, texts, models, and vectors with their partitions."""
+"""What the roles beside the pipeline read: landed rows, plans, datasets, texts, models, vectors with their partitions."""
 
 
 class Probe:

@@ -23,6 +23,8 @@ SAMPLES: dict[str, Any] = {
     "int4": 1,
     "int8": 1,
     "numeric": 1,
+    "float8": 1.0,
+    "float4": 1.0,
     "bool": True,
     "timestamptz": "2026-01-01T00:00:00Z",
     "date": "2026-01-01",

@@ -2,4 +2,4 @@
 grant usage on schema datasets to cdp_pipeline, cdp_transform, cdp_reader;
 grant select, insert, update, delete on all tables in schema datasets to cdp_pipeline;
 grant select on all tables in schema datasets to cdp_transform, cdp_reader;
-grant select, insert, delete on ops.etl_artifacts to cdp_pipeline;
+grant select, insert, update, delete on ops.etl_artifacts to cdp_pipeline;
