@@ -34,7 +34,7 @@ READABLE = re.compile(
     r"(cdp|raw|activation|datasets|audience)\..*|embedding\.(model|active_model|"
     r"(profile|transaction|product|review|marketing_event)_(embedding|text|[0-9a-f]{20}))"
 )
-"""What the roles beside the pipeline read: landed rows, plans, datasets, texts, models, vectors with their partitions."""
+"""What the roles beside the pipeline read: landed rows, datasets, plans, texts, models, and vectors with partitions."""
 
 
 class Probe:

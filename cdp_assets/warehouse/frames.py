@@ -162,7 +162,7 @@ def as_text(frame: pl.DataFrame) -> pl.DataFrame:
         )
         .alias(name)
         for name, type_ in frame.schema.items()
-        if type_ in {pl.List, pl.Struct, pl.Array}
+        if type_.is_nested()
     )
 
 
