@@ -20,9 +20,12 @@ _SEVERITY = {Severity.WARN: dg.AssetCheckSeverity.WARN, Severity.ERROR: dg.Asset
 
 
 def check_specs(
-    key: dg.AssetKey, checks: Sequence[Check[Any]], names: Mapping[str, str]
+    key: dg.AssetKey,
+    checks: Sequence[Check[Any]],
+    names: Mapping[str, str],
+    partitions_def: dg.PartitionsDefinition[Any] = tenants,
 ) -> list[dg.AssetCheckSpec]:
-    """One spec per check, partitioned by tenant; `names` fills the texts of the catalogue."""
+    """One spec per check, partitioned as its asset is; `names` fills the texts of the catalogue."""
     filled = {"tenant": "the tenant", **names}
     with warnings.catch_warnings():
         # `partitions_def` of a check is in preview. Without it the last tenant's result would release another tenant's
@@ -35,7 +38,7 @@ def check_specs(
                 description=f"{check.description.format(**filled)} If it fails: {check.remedy.format(**filled)}",
                 blocking=check.blocking,
                 # Without partitions the last tenant's result would stand for all of them.
-                partitions_def=tenants,
+                partitions_def=partitions_def,
             )
             for check in checks
         ]

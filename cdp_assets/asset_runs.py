@@ -14,22 +14,28 @@ from typing import Any
 import dagster as dg
 
 from cdp_assets import policies
-from cdp_assets.partitions import tenants
+from cdp_assets.partitions import TENANT_DIMENSION, tenants
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.registry import Summary, Trigger, record_run
 from cdp_assets.warehouse.tables import TableReport
 
 
 def tenant_table(
-    schema: str, table: str, *, group: str, kinds: Iterable[str], **more: Any
+    schema: str,
+    table: str,
+    *,
+    group: str,
+    kinds: Iterable[str],
+    partitions_def: dg.PartitionsDefinition[Any] = tenants,
+    **more: Any,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """Decorator of an asset that is one table of the warehouse, made for one tenant at a time.
+    """Decorator of an asset that is one table of the warehouse, made for one tenant (or one segment of one) at a time.
 
     `more` is what differs between tables: description, deps, pool, freshness.
     """
     decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
         key=[schema, table],
-        partitions_def=tenants,
+        partitions_def=partitions_def,
         group_name=group,
         kinds={"postgres", *kinds},
         owners=policies.OWNERS,
@@ -41,14 +47,21 @@ def tenant_table(
     return decorate
 
 
+def tenant_of(context: dg.AssetExecutionContext) -> str:
+    """The tenant of the run's partition, which is one or `segment|tenant`."""
+    key = context.partition_key
+    return key.keys_by_dimension[TENANT_DIMENSION] if isinstance(key, dg.MultiPartitionKey) else key
+
+
 def recorded(
     context: dg.AssetExecutionContext, warehouse: Warehouse, dataset: str, as_of: datetime | None = None
 ) -> AbstractContextManager[Summary]:
-    """An entry of `ops.etl_runs` around the run of one asset for one tenant; `dataset` is `schema.table`."""
+    """An entry of `ops.etl_runs` around the run of one asset for one partition; `dataset` is `schema.table`."""
     return record_run(
         warehouse,
-        context.partition_key,
+        tenant_of(context),
         dataset,
+        partition_key=context.partition_key,
         trigger=_trigger(context.run.tags),
         orchestrator_run_id=context.run.run_id,
         attempt=context.retry_number + 1,

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from cdp_assets.audience import assets as audience
 from cdp_assets.automation.embedding import embedding_jobs
 from cdp_assets.automation.jobs import jobs
 from cdp_assets.automation.run_status import run_status_sensors
@@ -19,6 +20,7 @@ from cdp_assets.checks.embedding import embedding_checks
 from cdp_assets.checks.landing import landing_checks
 from cdp_assets.checks.shop import shop_checks
 from cdp_assets.datasets import assets as datasets
+from cdp_assets.datasets.events import assets as events
 from cdp_assets.embedding import assets as embedding
 from cdp_assets.io_managers.pgvector import pgvector_io_manager
 from cdp_assets.landing import assets as landing
@@ -47,7 +49,9 @@ def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Defin
             *shop.assets,  # shop database -> raw.*
             *embedding.assets,  # texts of cdp.* -> embedding.*
             *modeling.assets,  # cdp.*, raw.* -> staging.*, intermediate.*, marts.*
-            *datasets.assets,  # intermediate.* -> datasets.*
+            *datasets.assets,  # intermediate.* -> datasets.*, A to E
+            *events.assets,  # intermediate.* -> datasets.*, F
+            *audience.assets,  # segments of cdp.*, datasets.* -> audience.*
         ],
         asset_checks=[*landing_checks, *shop_checks, *embedding_checks],
         jobs=jobs,

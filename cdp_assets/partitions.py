@@ -17,3 +17,7 @@ tenants = dg.DynamicPartitionsDefinition(name=TENANT_DIMENSION)
 
 segments = dg.DynamicPartitionsDefinition(name=SEGMENT_DIMENSION)
 """One partition per segment id of any tenant, kept in step with `cdp.segment`."""
+
+segments_of_tenants = dg.MultiPartitionsDefinition({SEGMENT_DIMENSION: segments, TENANT_DIMENSION: tenants})
+"""One partition per segment and tenant; a key reads `segment|tenant`. Most tenants lack most segments: such a partition
+is skipped, not failed, so that a backfill over all of them ends well."""

@@ -5,6 +5,7 @@ Belongs here: what all pictures share. What they show is with the stage.
 
 from __future__ import annotations
 
+import warnings
 from base64 import b64encode
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ def panel(columns: int = 1, *, width: float = 6.4, height: float = 3.0) -> tuple
     """A figure (inches) with so many axes side by side; without pyplot, whose state threads share."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(width, height), dpi=100, layout="constrained", facecolor="white")
     axes = [figure.add_subplot(1, columns, place + 1) for place in range(columns)]
     for each in axes:
         each.tick_params(labelsize=8)
@@ -34,8 +35,15 @@ def panel(columns: int = 1, *, width: float = 6.4, height: float = 3.0) -> tuple
 
 def markdown(figure: Figure, title: str) -> str:
     """The figure as a PNG inside Markdown."""
+    return f"![{title}](data:image/png;base64,{b64encode(png(figure)).decode()})"
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG; signs that the font has not (in names of segments, of products) are drawn as boxes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     out = BytesIO()
-    FigureCanvasAgg(figure).print_figure(out, format="png")
-    return f"![{title}](data:image/png;base64,{b64encode(out.getvalue()).decode()})"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        FigureCanvasAgg(figure).print_figure(out, format="png")
+    return out.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ from tests.dataset_support import TOY, create_table
 class Stage:
     """The toy over what its source table holds."""
 
-    def __init__(self, warehouse: Warehouse, owner_dsn: str, folder: Path) -> None:
-        self.warehouse, self.owner_dsn = warehouse, owner_dsn
+    def __init__(
+        self, warehouse: Warehouse, owner_dsn: str, folder: Path, instance: dg.DagsterInstance
+    ) -> None:
+        self.warehouse, self.owner_dsn, self.instance = warehouse, owner_dsn, instance
         self.store = ArtifactStore(folder / "ml")
-        self.instance = dg.DagsterInstance.ephemeral()
         self.instance.add_dynamic_partitions(TENANT_DIMENSION, ["acme"])
         create_table(owner_dsn)
         with psycopg.connect(owner_dsn) as conn:
@@ -57,14 +59,15 @@ class Stage:
 @pytest.fixture
 def stage(
     warehouse: Warehouse, acme: Tenant, owner_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Stage:
+) -> Iterator[Stage]:
     things = Frame(
         "select thing, size from intermediate.things",
         {"thing": pl.String, "size": pl.Int64},
         ("intermediate.things",),
     )
     monkeypatch.setitem(frames.FRAMES, "things", things)
-    return Stage(warehouse, owner_dsn, tmp_path)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Stage(warehouse, owner_dsn, tmp_path, instance)
 
 
 def evaluations(result: dg.ExecuteInProcessResult) -> dict[str, bool]:

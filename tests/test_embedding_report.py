@@ -15,6 +15,7 @@ from cdp_assets.embedding.map import DOTS, OTHER, principal_axes, profile_map
 from cdp_assets.embedding.report import VectorTableReport, vector_table_report
 from cdp_assets.embedding.samples import draw
 from cdp_assets.embedding.store import VectorStore
+from cdp_assets.pictures import png
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant
 from tests.conftest import Server
@@ -139,15 +140,15 @@ def test_the_map_is_a_picture_and_the_same_each_time(filled: Warehouse) -> None:
 def test_the_map_of_the_most_profiles_stays_small() -> None:
     places = np.random.default_rng(1).normal(size=(DOTS, 2))
     segments = [f"Khách hàng thân thiết của cửa hàng số {number % 7}" for number in range(DOTS)]
-    picture = profile_maps._picture(places, (0.1, 0.05), segments)
+    picture = png(profile_maps._picture(places, (0.1, 0.05), segments))
     assert picture.startswith(PNG)
     assert len(picture) * 4 / 3 < 150_000
 
 
 def test_names_of_segments_are_drawn_as_they_are() -> None:
     """Dollar signs would be a formula, signs that the font has not would warn."""
-    picture = profile_maps._picture(
-        np.eye(4)[:, :2], (0.5, 0.5), ["$100 club$", "$\\frac", "常客", "🎁 _hidden"]
+    picture = png(
+        profile_maps._picture(np.eye(4)[:, :2], (0.5, 0.5), ["$100 club$", "$\\frac", "常客", "🎁 _hidden"])
     )
     assert picture.startswith(PNG)
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ MANIFEST = "_manifest.json"
 LATEST = "LATEST"
 _NAME = "v="
 _DATASET = re.compile(r"[a-z][a-z0-9_]*")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 class ArtifactError(Exception):
@@ -53,6 +54,8 @@ class Manifest:
         min_time, max_time: first and last event that the rows tell of; None where they tell of none.
         inputs: input -> number of its rows and sha256 of its content.
         made_at: when; not part of the content.
+        key: columns that make a row of the table unique.
+        letter: A to F, as the seeds call the dataset; blank for what they do not know.
     """
 
     dataset: str
@@ -70,6 +73,8 @@ class Manifest:
     git_dirty: bool | None
     made_at: datetime
     files: tuple[File, ...] = field(default=())
+    key: tuple[str, ...] = ()
+    letter: str = ""
 
     @property
     def size(self) -> int:
@@ -95,6 +100,7 @@ class Manifest:
                 "made_at": datetime.fromisoformat(found["made_at"]),
                 "columns": tuple((name, type_) for name, type_ in found["columns"]),
                 "files": tuple(File(**file) for file in found["files"]),
+                "key": tuple(found["key"]),
             }
         )
 
@@ -114,7 +120,9 @@ class ArtifactStore:
     """The versions of all datasets and tenants under one root."""
 
     def __init__(self, root: str | Path) -> None:
-        self.root = UPath(root)
+        # An object store's listing is remembered by default: versions of other processes would stay unseen.
+        is_remote = "://" in str(root)
+        self.root = UPath(root, use_listings_cache=False) if is_remote else UPath(root)
 
     def folder(self, dataset: str, tenant_id: str) -> UPath:
         """Where the versions of one dataset of one tenant lie.
@@ -130,22 +138,27 @@ class ArtifactStore:
 
     def uri(self, dataset: str, tenant_id: str, version: str) -> str:
         """Address of one version."""
-        return str(self.folder(dataset, tenant_id) / f"{_NAME}{version}")
+        return str(self._folder(dataset, tenant_id, version))
 
     def put(self, manifest: Manifest, files: Mapping[str, bytes]) -> bool:
-        """Write a version, unless it is there.
+        """Write a version, unless it is there; files of one that is there are mended where they were damaged.
 
         Returns:
-            Whether it was written.
+            Whether anything was written.
         """
-        folder = self.folder(manifest.dataset, manifest.tenant_id) / f"{_NAME}{manifest.version}"
-        if (folder / MANIFEST).exists():
-            return False
+        folder = self._folder(manifest.dataset, manifest.tenant_id, manifest.version)
+        is_there = _manifest(folder) is not None
+        wanted = {
+            name: content
+            for name, content in files.items()
+            if not is_there or not _holds(folder / name, content)
+        }
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
+        for name, content in wanted.items():
             _replace(folder / name, content)
-        _replace(folder / MANIFEST, manifest.to_json())
-        return True
+        if not is_there:
+            _replace(folder / MANIFEST, manifest.to_json())
+        return bool(wanted) or not is_there
 
     def publish(self, dataset: str, tenant_id: str, version: str) -> None:
         """Make a version the latest: readers see the one before or this one, never something between.
@@ -167,12 +180,8 @@ class ArtifactStore:
         folder = self.folder(dataset, tenant_id)
         if not folder.exists():
             return []
-        found = [
-            Manifest.from_json((path / MANIFEST).read_bytes())
-            for path in folder.iterdir()
-            if path.name.startswith(_NAME) and (path / MANIFEST).exists()
-        ]
-        return sorted(found, key=lambda manifest: (manifest.made_at, manifest.version))
+        found = [_manifest(path) for path in folder.iterdir() if path.name.startswith(_NAME)]
+        return sorted(filter(None, found), key=lambda manifest: (manifest.made_at, manifest.version))
 
     def manifest(self, dataset: str, tenant_id: str, version: str) -> Manifest:
         """What a version is.
@@ -180,13 +189,13 @@ class ArtifactStore:
         Raises:
             ArtifactError: there is no such version.
         """
-        path = self.folder(dataset, tenant_id) / f"{_NAME}{version}" / MANIFEST
-        if not path.exists():
+        found = _manifest(self._folder(dataset, tenant_id, version))
+        if found is None:
             raise ArtifactError(
                 f"{dataset} of {tenant_id} has no version {version}: "
                 f"`cdp artifacts list --dataset {dataset} --tenant {tenant_id}` shows those it has"
             )
-        return Manifest.from_json(path.read_bytes())
+        return found
 
     def read(self, manifest: Manifest, name: str) -> bytes:
         """One file of a version.
@@ -195,7 +204,7 @@ class ArtifactStore:
             ArtifactError: it is missing, or its bytes are not those that were written.
         """
         listed = next((file for file in manifest.files if file.name == name), None)
-        path = self.folder(manifest.dataset, manifest.tenant_id) / f"{_NAME}{manifest.version}" / name
+        path = self._folder(manifest.dataset, manifest.tenant_id, manifest.version) / name
         if listed is None or not path.exists():
             raise ArtifactError(
                 f"{path} is missing: materialize {manifest.dataset} of {manifest.tenant_id} again"
@@ -203,8 +212,9 @@ class ArtifactStore:
         content: bytes = path.read_bytes()
         if sha256(content).hexdigest() != listed.sha256:
             raise ArtifactError(
-                f"{path} is not what was written: remove the version with `cdp artifacts gc` and materialize "
-                f"{manifest.dataset} of {manifest.tenant_id} again"
+                f"{path} is not what was written: materialize {manifest.dataset} of {manifest.tenant_id} again, which "
+                "writes the file anew; where that needs the file itself, bring it back from a backup or delete the "
+                f"folder of the version and {LATEST} first"
             )
         return content
 
@@ -215,10 +225,19 @@ class ArtifactStore:
         return sorted(
             (dataset.name, tenant.name)
             for dataset in self.root.iterdir()
-            if dataset.is_dir()
+            if _DATASET.fullmatch(dataset.name) and dataset.is_dir()
             for tenant in dataset.iterdir()
-            if tenant.is_dir()
+            if re.fullmatch(keys.TENANT_PATTERN, tenant.name) and tenant.is_dir()
         )
+
+    def unfinished(self, dataset: str, tenant_id: str) -> list[tuple[str, datetime]]:
+        """Versions without a manifest, and when something of them was last written: of runs that died, or go on."""
+        found = []
+        for path in self.folder(dataset, tenant_id).iterdir():
+            if path.name.startswith(_NAME) and _manifest(path) is None:
+                written = [each.stat().st_mtime for each in path.iterdir()] or [path.stat().st_mtime]
+                found.append((path.name.removeprefix(_NAME), datetime.fromtimestamp(max(written), UTC)))
+        return sorted(found)
 
     def remove(self, dataset: str, tenant_id: str, version: str) -> None:
         """Remove a version; the manifest first, so that what is left of a half removal is no version.
@@ -228,12 +247,31 @@ class ArtifactStore:
         """
         if self.latest(dataset, tenant_id) == version:
             raise ArtifactError(f"{dataset} of {tenant_id}: version {version} is the latest and stays")
-        folder = self.folder(dataset, tenant_id) / f"{_NAME}{version}"
+        folder = self._folder(dataset, tenant_id, version)
         (folder / MANIFEST).unlink(missing_ok=True)
         for path in list(folder.iterdir()):
             path.unlink()
         if isinstance(folder, Path):
             folder.rmdir()
+
+    def _folder(self, dataset: str, tenant_id: str, version: str) -> UPath:
+        if not _VERSION.fullmatch(version):
+            raise ArtifactError(
+                f"{version!r} cannot name a version: "
+                f"`cdp artifacts list --dataset {dataset} --tenant {tenant_id}` shows those there are"
+            )
+        return self.folder(dataset, tenant_id) / f"{_NAME}{version}"
+
+
+def _manifest(folder: UPath) -> Manifest | None:
+    """What a version is; None where there is none, or where its manifest cannot be read: the rest of one."""
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        return Manifest.from_json((folder / MANIFEST).read_bytes())
+    return None
+
+
+def _holds(path: UPath, content: bytes) -> bool:
+    return bool(path.exists() and path.read_bytes() == content)
 
 
 def _replace(path: UPath, content: bytes) -> None:
@@ -242,5 +280,9 @@ def _replace(path: UPath, content: bytes) -> None:
         path.write_bytes(content)
         return
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_bytes(content)
+    with unfinished.open("wb") as file:
+        file.write(content)
+        file.flush()
+        # else a machine that loses power may keep the new name and lose what it names
+        os.fsync(file.fileno())
     unfinished.replace(path)

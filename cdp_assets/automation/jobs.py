@@ -15,8 +15,9 @@ from pydantic import Field
 from cdp_assets.automation.decisions import TABLES, Mode
 from cdp_assets.automation.runs import FINISHED, SEGMENT_TAG, STAGE_OF_JOB
 from cdp_assets.checks.shop import shop_checks
+from cdp_assets.datasets.catalog import tables_of
 from cdp_assets.modeling.assets import views
-from cdp_assets.partitions import tenants
+from cdp_assets.partitions import segments_of_tenants, tenants
 from cdp_assets.policies import TENANT_TAG
 
 if TYPE_CHECKING:  # what `define_asset_job` returns has no public name
@@ -78,6 +79,7 @@ def _asset_job(
     selection: dg.AssetSelection,
     config: Callable[[], dict[str, Any]],
     tags: Mapping[str, str],
+    partitions_def: dg.PartitionsDefinition[Any] = tenants,
 ) -> "UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
         name,
@@ -87,9 +89,10 @@ def _asset_job(
         # By partition rather than once: so a run that a person or a backfill starts has the tenant's tag as well, by
         # which dagster.yaml shares out the places.
         config=dg.PartitionedConfig(
-            tenants,
+            partitions_def,
             run_config_for_partition_key_fn=lambda _: config(),
-            tags_for_partition_key_fn=lambda key: {TENANT_TAG: key},
+            # a key of two dimensions reads segment|tenant
+            tags_for_partition_key_fn=lambda key: {TENANT_TAG: key.rpartition("|")[2]},
         ),
         executor_def=dg.in_process_executor,
     )
@@ -180,6 +183,33 @@ datasets_refresh = _asset_job(
 )
 
 
+def _dataset_job(name: str, description: str, *tables: str) -> "UnresolvedAssetJobDefinition":
+    selection = dg.AssetSelection.assets(*(["datasets", table] for table in tables))
+    return _asset_job(name, f"{description} Checked before it is published.", selection, dict, {})
+
+
+user_item_interactions = _dataset_job(
+    "user_item_interactions", "Dataset A of one tenant: who bought what.", *tables_of("A")
+)
+articles_content = _dataset_job(
+    "articles_content", "Dataset B of one tenant: the catalogue.", *tables_of("B")
+)
+customer_features = _dataset_job(
+    "customer_features", "Dataset C of one tenant: features of every customer.", *tables_of("C")
+)
+timeseries = _dataset_job("timeseries", "Dataset D of one tenant: sales by day and week.", *tables_of("D"))
+reviews_nlp = _dataset_job("reviews_nlp", "Dataset E of one tenant: what reviews say.", *tables_of("E"))
+
+audience_refresh = _asset_job(
+    "audience_refresh",
+    "One segment of one tenant: its members as a snapshot, what they are like, who is like them.",
+    dg.AssetSelection.groups("audience"),
+    dict,
+    {},
+    partitions_def=segments_of_tenants,
+)
+
+
 class PurgeConfig(dg.Config):
     """What may go."""
 
@@ -254,5 +284,11 @@ jobs: list["dg.JobDefinition | UnresolvedAssetJobDefinition"] = [
     shop_sweep,
     marts_refresh,
     datasets_refresh,
+    user_item_interactions,
+    articles_content,
+    customer_features,
+    timeseries,
+    reviews_nlp,
+    audience_refresh,
     purge_old_runs,
 ]

@@ -25,6 +25,12 @@ STAGE_OF_JOB = {
     "shop_sweep": "shop",
     "marts_refresh": "modeling",
     "datasets_refresh": "datasets",
+    "user_item_interactions": "datasets",
+    "articles_content": "datasets",
+    "customer_features": "datasets",
+    "timeseries": "datasets",
+    "reviews_nlp": "datasets",
+    "audience_refresh": "audience",
 }
 """Job -> stage that it works for; every other run, a person's too, counts as one of LEO's landing."""
 

@@ -14,18 +14,25 @@ import dagster as dg
 from cdp_assets.automation import starts_by_itself
 from cdp_assets.automation.decisions import RunInFlight, due_tenants, segments_to_run
 from cdp_assets.automation.jobs import (
+    articles_content,
+    audience_refresh,
+    customer_features,
     leo_cdp_sweep,
     leo_cdp_sync,
     leo_segment_etl,
     marts_refresh,
     purge_old_runs,
+    reviews_nlp,
     run_request,
     shop_sweep,
     shop_sync,
+    timeseries,
+    user_item_interactions,
 )
 from cdp_assets.automation.runs import busy_tenants, runs_in_flight
-from cdp_assets.automation.state import active_tenants, tenants_to_model, tenants_with_shop
-from cdp_assets.partitions import TENANT_DIMENSION
+from cdp_assets.automation.state import active_tenants, segment_ids, tenants_to_model, tenants_with_shop
+from cdp_assets.partitions import SEGMENT_DIMENSION, TENANT_DIMENSION
+from cdp_assets.policies import TENANT_TAG
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant
 
@@ -189,6 +196,56 @@ marts_refresh_hourly = _regular(
     nobody="the marts of every active tenant hold all that was landed",
 )
 
+# The hours of seed 001: each dataset is as of the day that has just ended.
+reviews_nlp_nightly = _nightly("reviews_nlp_nightly", reviews_nlp, "0 1 * * *", "Nightly at 1:00: dataset E.")
+user_item_interactions_nightly = _nightly(
+    "user_item_interactions_nightly", user_item_interactions, "0 2 * * *", "Nightly at 2:00: dataset A."
+)
+articles_content_nightly = _nightly(
+    "articles_content_nightly", articles_content, "0 3 * * *", "Nightly at 3:00: dataset B."
+)
+customer_features_nightly = _nightly(
+    "customer_features_nightly", customer_features, "0 4 * * *", "Nightly at 4:00: dataset C."
+)
+timeseries_nightly = _nightly("timeseries_nightly", timeseries, "0 5 * * *", "Nightly at 5:00: dataset D.")
+
+
+@dg.schedule(
+    job=audience_refresh,
+    cron_schedule="30 5 * * *",
+    execution_timezone=TIME_ZONE,
+    default_status=STATUS,
+    description="Nightly at 5:30: every segment of every active tenant, after the features that it is told by.",
+)
+def audience_refresh_nightly(
+    context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
+) -> RunRequests:
+    """A segment whose last run is still in flight is left out; its snapshot would wait for that run."""
+    busy = {
+        (run.tenant_id, run.segment_id)
+        for run in runs_in_flight(context.instance)
+        if run.schedule == "audience_refresh_nightly"
+    }
+    known = set(context.instance.get_dynamic_partitions(SEGMENT_DIMENSION))
+    tenants = {tenant.tenant_id: tenant for tenant in active_tenants(warehouse)}
+    due = due_tenants(tenants, context.instance.get_dynamic_partitions(TENANT_DIMENSION), busy=())
+    requests = []
+    for tenant_id in due.tenants:
+        of_tenant, _ = segment_ids(warehouse, [tenants[tenant_id]])
+        requests += [
+            dg.RunRequest(
+                run_key=_run_key(context, tenant_id, segment_id),
+                job_name=audience_refresh.name,
+                partition_key=dg.MultiPartitionKey(
+                    {SEGMENT_DIMENSION: segment_id, TENANT_DIMENSION: tenant_id}
+                ),
+                tags={TENANT_TAG: tenant_id},
+            )
+            for segment_id in sorted(of_tenant & known)
+            if (tenant_id, segment_id) not in busy
+        ]
+    return _requests(context, requests, due.notes, "no active tenant has a segment")
+
 
 @dg.schedule(
     job=leo_segment_etl,
@@ -237,5 +294,11 @@ schedules = [
     shop_sync_every_15_minutes,
     shop_sweep_nightly,
     marts_refresh_hourly,
+    reviews_nlp_nightly,
+    user_item_interactions_nightly,
+    articles_content_nightly,
+    customer_features_nightly,
+    timeseries_nightly,
+    audience_refresh_nightly,
     purge_old_runs_weekly,
 ]

@@ -10,6 +10,7 @@ import sys
 
 import click
 
+from cdp_assets.cli.artifacts import artifacts
 from cdp_assets.cli.dbt import dbt
 from cdp_assets.cli.demo import demo
 from cdp_assets.cli.embedding import embedding
@@ -45,13 +46,15 @@ def cdp() -> None:
 
 
 for command in (
-    pipeline, dev, up, down, env, migrate, status, tenants, quarantine, embedding, search, lookalike, dbt, demo,
+    pipeline, dev, up, down, env, migrate, status, tenants, quarantine, embedding, search, lookalike, artifacts,
+    dbt, demo,
 ):  # fmt: skip
     cdp.add_command(command)
 
 
 def main() -> None:
     """Entry point: one readable block for what a person can mend, a traceback for what is a defect."""
+    from cdp_assets.artifacts.store import ArtifactError
     from cdp_assets.demo import WorldError
     from cdp_assets.embedding.models import ModelError
     from cdp_assets.embedding.providers.model import ProviderError
@@ -67,7 +70,7 @@ def main() -> None:
         cdp(standalone_mode=True)
     except (
         WarehouseError, TenantError, SourceError, WorldError, Busy, ProviderError, ModelError, VectorError, SearchError,
-        ProjectError,
+        ProjectError, ArtifactError,
     ) as error:  # fmt: skip
         fail(str(error))
         sys.exit(1)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cdp_assets.cli.demo import demo_folder, move_shops
-from cdp_assets.cli.pipeline_report import Line, lines_of, report, said_of_provider
+from cdp_assets.cli.pipeline_report import Line, lines_of, merged, report, said_of_provider
 from cdp_assets.cli.terminal import err, fail
 from cdp_assets.environment import dagster_environment, migrate_warehouse
 from cdp_assets.landing.contracts import CONTRACTS
@@ -41,9 +41,9 @@ STAGES = (
     ("embedding and checking", "embedding_refresh"),
     ("modeling and testing", "marts_refresh"),
     ("building datasets and checking", "datasets_refresh"),
+    ("looking at segments", "audience_refresh"),
 )
-"""What is done for each tenant, and the job that does it."""
-
+"""What is done for each tenant (the last for each of its segments), and the job that does it."""
 PROCESS_TAG = "cdp/process"
 """Run tag: host and process that execute the run."""
 
@@ -137,11 +137,10 @@ def _materialize(chosen: list[Tenant]) -> dict[str, list[Line]]:
 
     from cdp_assets.definitions import build_definitions
     from cdp_assets.partitions import TENANT_DIMENSION
-    from cdp_assets.policies import TENANT_TAG
 
     definitions = build_definitions()
     order = definitions.resolve_asset_graph().toposorted_asset_keys
-    jobs = [(doing, definitions.resolve_job_def(name)) for doing, name in STAGES]
+    jobs = {name: definitions.resolve_job_def(name) for _, name in STAGES}
     lines: dict[str, list[Line]] = {}
     with dg.DagsterInstance.get() as instance:
         # One connection kept instead of one for each of 1,500 events of a tenant, which took a fourth of dbt's time
@@ -149,39 +148,61 @@ def _materialize(chosen: list[Tenant]) -> dict[str, list[Line]]:
         _close_killed(instance)
         instance.add_dynamic_partitions(TENANT_DIMENSION, [tenant.tenant_id for tenant in chosen])
         for tenant in chosen:
-            lines[tenant.tenant_id] = []
-            for doing, job in jobs:
-                if job.name == "shop_sweep" and tenant.shop is None:
+            found = lines[tenant.tenant_id] = []
+            for doing, name in STAGES:
+                if name == "shop_sweep" and tenant.shop is None:
                     continue
-                if job.name == "marts_refresh" and _is_modeled(tenant.tenant_id):
+                if name == "marts_refresh" and _is_modeled(tenant.tenant_id):
                     err.print(f"{tenant.tenant_id}: the marts hold all that was landed")
                     continue
-                began = perf_counter()
-                # dbt says a line per test, which would bury the table; the run's events have them all
-                with (
-                    err.status(f"{tenant.tenant_id}: {doing}"),
-                    Path(os.devnull).open("w") as nowhere,
-                    redirect_stdout(nowhere),
-                ):
-                    result = job.execute_in_process(
-                        instance=instance,
-                        partition_key=tenant.tenant_id,
-                        tags={
-                            TENANT_TAG: tenant.tenant_id,
-                            PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}",
-                        },
-                        run_config=QUIET,
-                        raise_on_error=False,
-                    )
-                made = job.asset_layer.executable_asset_keys
-                lines[tenant.tenant_id] += lines_of(result, [key for key in order if key in made])
-                err.print(
-                    f"{tenant.tenant_id}: {doing} took {perf_counter() - began:.0f} s{said_of_provider(result)}"
+                made = [key for key in order if key in jobs[name].asset_layer.executable_asset_keys]
+                partition_keys = (
+                    _segments(instance, tenant) if name == "audience_refresh" else [tenant.tenant_id]
                 )
-                for event in result.get_step_failure_events():
-                    fail(f"{tenant.tenant_id}, {event.step_key}: {_cause(event.step_failure_data.error)}")
-            _count_quarantine(tenant.tenant_id, lines[tenant.tenant_id])
+                results = _run(instance, jobs[name], tenant.tenant_id, doing, partition_keys)
+                found += merged([lines_of(result, made) for result in results])
+            _count_quarantine(tenant.tenant_id, found)
     return lines
+
+
+def _run(
+    instance: dg.DagsterInstance, job: dg.JobDefinition, tenant_id: str, doing: str, partition_keys: list[str]
+) -> list[dg.ExecuteInProcessResult]:
+    """A run of the job for each partition of the tenant; failures are told as they happen."""
+    from cdp_assets.policies import TENANT_TAG
+
+    began = perf_counter()
+    tags = {TENANT_TAG: tenant_id, PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"}
+    # dbt says a line per test, which would bury the table; the run's events have them all
+    with err.status(f"{tenant_id}: {doing}"), Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        results = [
+            job.execute_in_process(
+                instance=instance, partition_key=key, tags=tags, run_config=QUIET, raise_on_error=False
+            )
+            for key in partition_keys
+        ]
+    said = "".join(said_of_provider(result) for result in results)
+    err.print(f"{tenant_id}: {doing} took {perf_counter() - began:.0f} s{said}")
+    for result in results:
+        for event in result.get_step_failure_events():
+            fail(f"{tenant_id}, {event.step_key}: {_cause(event.step_failure_data.error)}")
+    return results
+
+
+def _segments(instance: dg.DagsterInstance, tenant: Tenant) -> list[str]:
+    """Partitions `segment|tenant` of the tenant's segments, registered."""
+    import dagster as dg
+
+    from cdp_assets.automation.state import segment_ids
+    from cdp_assets.partitions import SEGMENT_DIMENSION, TENANT_DIMENSION
+
+    with open_warehouse() as warehouse:
+        found, _ = segment_ids(warehouse, [tenant])
+    instance.add_dynamic_partitions(SEGMENT_DIMENSION, sorted(found))
+    return [
+        dg.MultiPartitionKey({SEGMENT_DIMENSION: segment_id, TENANT_DIMENSION: tenant.tenant_id})
+        for segment_id in sorted(found)
+    ]
 
 
 def _is_modeled(tenant_id: str) -> bool:

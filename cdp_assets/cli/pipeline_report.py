@@ -79,6 +79,22 @@ def lines_of(result: dg.ExecuteInProcessResult, keys: Sequence[dg.AssetKey]) -> 
     return list(lines.values())
 
 
+def merged(parts: Sequence[Sequence[Line]]) -> list[Line]:
+    """Lines of several runs over the same assets as one: the table's rows, and the sum of all else; views have none."""
+    lines: dict[str, Line] = {}
+    for part in parts:
+        for line in part:
+            whole = lines.setdefault(line.asset, Line(line.asset))
+            whole.rows = line.rows
+            whole.changed = None if line.changed is None else (whole.changed or 0) + line.changed
+            whole.passed += line.passed
+            whole.failed += line.failed
+            whole.warned += line.warned
+            whole.seconds += line.seconds
+            whole.missing += line.missing
+    return list(lines.values())
+
+
 def value(metadata: Mapping[str, Any], name: str) -> Any:
     """A value of an asset's metadata, 0 when it is not there."""
     return metadata[name].value if name in metadata else 0

@@ -108,6 +108,29 @@ FRAMES: dict[str, Frame] = {
         },
         ("intermediate.int_reviews",),
     ),
+    # One row per article, as dataset B cleaned it.
+    "articles_content": Frame(
+        "select article_id, prod_name, product_group_name, brand, detail_desc, content_hash "
+        "from datasets.articles_content where created_at is null or created_at < %(until)s",
+        {
+            "article_id": pl.String, "prod_name": pl.String, "product_group_name": pl.String, "brand": pl.String,
+            "detail_desc": pl.String, "content_hash": pl.String,
+        },
+        ("datasets.articles_content",),
+    ),
+    # One row per review, as dataset E reads it; lists as their JSON text.
+    "reviews_nlp": Frame(
+        "select review_id, article_id, category_id, rating, review_text, language, created_at, review_age_days, "
+        "sentiment_score, rating_sentiment_conflict, aspects, is_spam, duplicate_of, verified_purchase "
+        "from datasets.reviews_nlp where created_at < %(until)s",
+        {
+            "review_id": pl.String, "article_id": pl.String, "category_id": pl.Int64, "rating": pl.Float64,
+            "review_text": pl.String, "language": pl.String, "created_at": TIME, "review_age_days": pl.Int64,
+            "sentiment_score": pl.Float64, "rating_sentiment_conflict": pl.Boolean, "aspects": pl.String,
+            "is_spam": pl.Boolean, "duplicate_of": pl.String, "verified_purchase": pl.Boolean,
+        },
+        ("datasets.reviews_nlp",),
+    ),
     # One row per promotion of the shop; it covers everything it sells.
     "promotions": Frame(
         "select promotion_id, promotion_code, promotion_name, discount_percent, starts_at, ends_at "

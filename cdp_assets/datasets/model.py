@@ -116,6 +116,8 @@ class Dataset:
         pictures: for the asset's page, by title; of what was published.
         shows: columns of the preview, none of them personal.
         deps: assets that the build depends on, as schema.table, where the inputs do not say it.
+        continues: files of the published version that the build takes as `previous` (name -> bytes, of those that are
+            there), where ids or history go on from version to version.
         sorts_by: order of the rows in the file; the key when left out.
     """
 
@@ -129,6 +131,7 @@ class Dataset:
     pictures: Callable[[Audit], dict[str, Figure]] | None = None
     shows: tuple[str, ...] = ()
     deps: tuple[str, ...] = ()
+    continues: tuple[str, ...] = ()
     sorts_by: tuple[str, ...] = ()
 
     @property

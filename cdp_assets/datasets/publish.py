@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
-from io import BytesIO
 
 import polars as pl
 from psycopg import sql
@@ -21,6 +20,7 @@ from psycopg import sql
 from cdp_assets.artifacts.store import ArtifactStore, Manifest, content_of
 from cdp_assets.datasets import frames
 from cdp_assets.datasets.common_checks import COMMON_CHECKS, HISTORY
+from cdp_assets.datasets.files import parquet
 from cdp_assets.datasets.model import Audit, Built, Dataset, Frames, Scope
 from cdp_assets.quality import Check, Measure, Severity
 from cdp_assets.warehouse import quarantine
@@ -94,12 +94,13 @@ def build(
         dataframely.exc.SchemaError: the build's columns are not those of its contract.
         psycopg.Error: the table refused a row that the contract let pass; nothing is published.
     """
-    built = dataset.build(scope, **inputs)
+    published = store.latest(dataset.name, scope.tenant_id)
+    previous = _previous(store, dataset, scope.tenant_id, published)
+    built = dataset.build(scope, **inputs, **previous)
     kept, failures = dataset.contract.filter(built.table)
     table = kept.sort(dataset.sorts_by or dataset.key)
-    manifest, files = _version(dataset, scope, table, built, inputs)
+    manifest, files = version_of(dataset.name, dataset.letter, dataset.key, scope, table, built, inputs)
     store.put(manifest, files)
-    published = store.latest(dataset.name, scope.tenant_id)
     audit = Audit(
         scope,
         table,
@@ -117,15 +118,7 @@ def build(
             conn, scope.tenant_id, sql.Identifier("datasets", dataset.name), dataset.key, table
         )
         _quarantine(conn, scope.tenant_id, dataset, audit.refused, run_id)
-        conn.cursor().executemany(
-            "insert into ops.etl_artifacts (tenant_id, run_id, dataset, version, name, uri, bytes, sha256) "
-            "values (%s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                (scope.tenant_id, run_id, dataset.name, manifest.version, file.name,
-                 f"{store.uri(dataset.name, scope.tenant_id, manifest.version)}/{file.name}", file.bytes, file.sha256)
-                for file in manifest.files
-            ],
-        )  # fmt: skip
+        record_files(conn, store, manifest, run_id)
     store.publish(dataset.name, scope.tenant_id, manifest.version)
     return Outcome(dataset, manifest, audit, measures, written)
 
@@ -134,15 +127,36 @@ def _blocks(check: Check[Audit], found: Measure) -> bool:
     return check.blocking and not found.passed and found.severity is Severity.ERROR
 
 
-def _version(
-    dataset: Dataset, scope: Scope, table: pl.DataFrame, built: Built, inputs: Frames
+def record_files(conn: Connection, store: ArtifactStore, manifest: Manifest, run_id: str) -> None:
+    """Say in the registry which files of a version a run publishes."""
+    uri = store.uri(manifest.dataset, manifest.tenant_id, manifest.version)
+    conn.cursor().executemany(
+        "insert into ops.etl_artifacts (tenant_id, run_id, dataset, version, name, uri, bytes, sha256) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            (manifest.tenant_id, run_id, manifest.dataset, manifest.version, file.name, f"{uri}/{file.name}",
+             file.bytes, file.sha256)
+            for file in manifest.files
+        ],
+    )  # fmt: skip
+
+
+def version_of(
+    name: str,
+    letter: str,
+    key: Sequence[str],
+    scope: Scope,
+    table: pl.DataFrame,
+    built: Built,
+    inputs: Frames,
 ) -> tuple[Manifest, dict[str, bytes]]:
-    files = {f"{dataset.name}.parquet": parquet(table), **built.files}
+    """The version that a table is, and its files; the rows come in the order in which they are to be stored."""
+    files = {f"{name}.parquet": parquet(table), **built.files}
     digest, listed = content_of(files)
     times = table[built.time_column] if built.time_column else None
     commit, is_dirty = git_state()
     manifest = Manifest(
-        dataset=dataset.name,
+        dataset=name,
         tenant_id=scope.tenant_id,
         version=f"{scope.as_of:%Y%m%d}-{digest[:12]}",
         as_of=scope.as_of,
@@ -157,15 +171,10 @@ def _version(
         git_dirty=is_dirty,
         made_at=datetime.now(UTC),
         files=listed,
+        key=tuple(key),
+        letter=letter,
     )
     return manifest, files
-
-
-def parquet(table: pl.DataFrame) -> bytes:
-    """A frame as Parquet; equal frames give equal bytes."""
-    buffer = BytesIO()
-    table.write_parquet(buffer, compression="zstd", statistics=True, row_group_size=250_000)
-    return buffer.getvalue()
 
 
 def _hash(frame: pl.DataFrame) -> str:
@@ -177,6 +186,19 @@ def _time(value: object) -> datetime | None:
     if value is None or isinstance(value, datetime):
         return value
     return datetime.fromisoformat(f"{value}T00:00:00+00:00")
+
+
+def _previous(
+    store: ArtifactStore, dataset: Dataset, tenant_id: str, version: str | None
+) -> dict[str, dict[str, bytes]]:
+    """The keyword `previous` of a build that continues the published version; empty for all others."""
+    if not dataset.continues:
+        return {}
+    if version is None:
+        return {"previous": {}}
+    manifest = store.manifest(dataset.name, tenant_id, version)
+    there = {file.name for file in manifest.files} & set(dataset.continues)
+    return {"previous": {name: store.read(manifest, name) for name in sorted(there)}}
 
 
 def _read_version(

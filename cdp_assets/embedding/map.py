@@ -6,7 +6,6 @@ lie in one cloud. No key and no name of a profile is in it.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -37,11 +36,7 @@ def profile_map(conn: Connection, tenant_id: str, model_id: str) -> str | None:
     if len(sample.keys) < 3:
         return None
     places, shares = principal_axes(sample.vectors)
-    figure = _picture(places, shares, _segments(conn, tenant_id, sample.keys))
-    with warnings.catch_warnings():
-        # names of segments may hold signs that the font has not; they are drawn as boxes
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        return markdown(figure, "Profiles by segment")
+    return markdown(_picture(places, shares, _segments(conn, tenant_id, sample.keys)), "Profiles by segment")
 
 
 def principal_axes(vectors: Vectors) -> tuple[np.ndarray, tuple[float, float]]:

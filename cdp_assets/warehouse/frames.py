@@ -79,30 +79,41 @@ def _read_as(type_: pl.DataType | DataTypeClass) -> pl.DataType | DataTypeClass:
 
 
 def replace_rows(
-    connection: Connection, tenant_id: str, relation: sql.Identifier, key: Sequence[str], frame: pl.DataFrame
+    connection: Connection,
+    tenant_id: str,
+    relation: sql.Identifier,
+    key: Sequence[str],
+    frame: pl.DataFrame,
+    *,
+    within: Mapping[str, str] | None = None,
 ) -> Written:
     """Make a tenant's rows of a table those of the frame, inside the caller's transaction.
 
     The table has `tenant_id`, the frame's columns under their names, and the primary key (tenant_id, *key). Rows that
-    are as they were are not written.
+    are as they were are not written. `within` narrows it to the rows that have these values (columns of the key that
+    the frame has not).
 
     Raises:
         psycopg.Error: the table refuses a row; the transaction is spoilt.
     """
     stage = _staged(connection, relation, frame)
+    fixed = {"tenant_id": tenant_id, **(within or {})}
     names = {
         "table": relation,
         "stage": stage,
         "columns": sql.SQL(", ").join(map(sql.Identifier, frame.columns)),
-        "same_key": _same(key),
+        "fixed": sql.SQL(", ").join(map(sql.Identifier, fixed)),
+        "fixed_values": sql.SQL(", ").join(map(sql.Placeholder, fixed)),
+        "ours": sql.SQL(" and ").join(
+            sql.SQL("t.{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in fixed
+        ),
+        "same_key": _same([name for name in key if name not in fixed]),
     }
-    scope = {"tenant": tenant_id}
     deleted = connection.execute(
         sql.SQL(
-            "delete from {table} as t where t.tenant_id = %(tenant)s "
-            "and not exists (select from {stage} as s where {same_key})"
+            "delete from {table} as t where {ours} and not exists (select from {stage} as s where {same_key})"
         ).format(**names),
-        scope,
+        fixed,
     ).rowcount
     values = [name for name in frame.columns if name not in key]
     updated = 0
@@ -110,23 +121,80 @@ def replace_rows(
         updated = connection.execute(
             sql.SQL(
                 "update {table} as t set ({values}) = row({new}) from {stage} as s "
-                "where t.tenant_id = %(tenant)s and {same_key} and ({old}) is distinct from ({new})"
+                "where {ours} and {same_key} and ({old}) is distinct from ({new})"
             ).format(
                 values=sql.SQL(", ").join(map(sql.Identifier, values)),
                 new=_of("s", values),
                 old=_of("t", values),
                 **names,
             ),
-            scope,
+            fixed,
         ).rowcount
     inserted = connection.execute(
         sql.SQL(
-            "insert into {table} (tenant_id, {columns}) select %(tenant)s, {columns} from {stage} as s "
-            "where not exists (select from {table} as t where t.tenant_id = %(tenant)s and {same_key})"
+            "insert into {table} ({fixed}, {columns}) select {fixed_values}, {columns} from {stage} as s "
+            "where not exists (select from {table} as t where {ours} and {same_key})"
         ).format(**names),
-        scope,
+        fixed,
     ).rowcount
     connection.execute(sql.SQL("drop table {}").format(stage))
+    return Written(inserted, updated, deleted)
+
+
+def merge_rows(
+    connection: Connection,
+    tenant_id: str,
+    relation: sql.Identifier,
+    key: Sequence[str],
+    frame: pl.DataFrame,
+    gone: pl.DataFrame,
+) -> Written:
+    """Write the frame's rows into a tenant's table and delete those whose keys are in `gone`.
+
+    All else stays: the cost is in proportion to the two frames, not to the table. Inside the caller's transaction.
+
+    Raises:
+        psycopg.Error: the table refuses a row; the transaction is spoilt.
+    """
+    deleted = inserted = updated = 0
+    if gone.height:
+        stage = _staged(connection, relation, gone.select(key))
+        # few keys in a large table: loops over its index, whatever the planner believes of a table it cannot see into
+        connection.execute(
+            "select set_config('enable_nestloop', 'on', true), set_config('enable_hashjoin', 'off', true), "
+            "set_config('enable_mergejoin', 'off', true)"
+        )
+        deleted = connection.execute(
+            sql.SQL("delete from {} as t using {} as s where t.tenant_id = %s and {}").format(
+                relation, stage, _same(key)
+            ),
+            (tenant_id,),
+        ).rowcount
+        connection.execute(
+            "select set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)"
+        )
+        connection.execute(sql.SQL("drop table {}").format(stage))
+    if frame.height:
+        stage = _staged(connection, relation, frame)
+        values = [name for name in frame.columns if name not in key]
+        (inserted, updated) = connection.execute(
+            sql.SQL(
+                "with written as (insert into {table} as t (tenant_id, {columns}) select %s, {columns} from {stage} "
+                "on conflict (tenant_id, {key}) do update set ({values}) = row({new}) "
+                "where ({old}) is distinct from ({new}) returning xmax = 0 as is_new) "
+                "select count(*) filter (where is_new), count(*) filter (where not is_new) from written"
+            ).format(
+                table=relation,
+                stage=stage,
+                columns=sql.SQL(", ").join(map(sql.Identifier, frame.columns)),
+                key=sql.SQL(", ").join(map(sql.Identifier, key)),
+                values=sql.SQL(", ").join(map(sql.Identifier, values)),
+                new=_of("excluded", values),
+                old=_of("t", values),
+            ),
+            (tenant_id,),
+        ).fetchone() or (0, 0)
+        connection.execute(sql.SQL("drop table {}").format(stage))
     return Written(inserted, updated, deleted)
 
 

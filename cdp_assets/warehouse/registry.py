@@ -58,13 +58,17 @@ def record_run(
     tenant_id: str,
     dataset: str,
     *,
+    partition_key: str | None = None,
     trigger: Trigger = "manual",
     orchestrator_run_id: str | None = None,
     attempt: int = 1,
     as_of: datetime | None = None,
     config_hash: str | None = None,
 ) -> Iterator[Summary]:
-    """Keep one entry open around the work; an exception closes it as failed and goes on."""
+    """Keep one entry open around the work; an exception closes it as failed and goes on.
+
+    `partition_key` is the tenant when left out.
+    """
     summary = Summary(run_id=str(uuid.uuid4()))
     commit, dirty = git_state()
     with warehouse.tenant(tenant_id) as conn:
@@ -72,7 +76,7 @@ def record_run(
             "insert into ops.etl_runs (tenant_id, run_id, dataset, partition_key, as_of, status, attempt, trigger, "
             "orchestrator_run_id, code_version, git_sha, git_dirty, config_hash) "
             "values (%s, %s, %s, %s, %s, 'running', %s, %s, %s, %s, %s, %s, %s)",
-            (tenant_id, summary.run_id, dataset, tenant_id, as_of, attempt, trigger, orchestrator_run_id,
+            (tenant_id, summary.run_id, dataset, partition_key or tenant_id, as_of, attempt, trigger, orchestrator_run_id,
              code_version(), commit, dirty, config_hash),
         )  # fmt: skip
     began = perf_counter()

@@ -1,43 +1,80 @@
-"""From purchased lines to one row per customer and article."""
+"""From purchased lines, events and reviews to dataset A and its files.
+
+Belongs here: the order of the steps. Each step is in the module of its name.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
-from cdp_assets.datasets.frames import UNKNOWN
+from cdp_assets.datasets.files import parquet
+from cdp_assets.datasets.interactions import exports, index, signals, split
+from cdp_assets.datasets.interactions.card import card, to_json
+from cdp_assets.datasets.interactions.index import Index
+from cdp_assets.datasets.interactions.pairs import aggregate, pair
 from cdp_assets.datasets.model import Built, Scope
 
-TAU_DAYS = 30.0
-"""Decay of the seed's score: exp(-days / 30), half of it after 20.8 days."""
+NAME = "user_item_interactions"
 
 
-def build(scope: Scope, purchases: pl.DataFrame) -> Built:
-    """Sales of known customers and articles in the tenant's main currency.
+def build(
+    scope: Scope,
+    purchases: pl.DataFrame,
+    events: pl.DataFrame,
+    reviews: pl.DataFrame,
+    articles: pl.DataFrame,
+    previous: Mapping[str, bytes],
+) -> Built:
+    """Signals of known customers and articles, summed per pair; a pair without a purchase has zeros and nulls there.
 
-    `time_weighted_score` = purchase_count * exp(-recency_days / 30), `hyperbolic_score` = purchase_count /
-    (1 + 0.1 * recency_days): seed 001.
+    Files: `splits.parquet` (one row per signal, with its part), `train.parquet` (the table's columns from train alone,
+    as of the end of train), `matrix.npz` and `matrix_train.npz` of both, ids of customers and articles, RecBole's
+    files (all signals, each part, articles), `card.json`.
     """
-    lines = purchases.filter(
-        pl.col("is_revenue"),
-        pl.col("currency") == scope.currency,
-        pl.col("customer_id") != UNKNOWN,
-        pl.col("article_id") != UNKNOWN,
+    lines = signals.sale_lines(scope, purchases)
+    told = [signals.of_sales(lines), signals.of_events(scope, events), signals.of_reviews(scope, reviews)]
+    users, items = index.users(previous, *told), index.items(previous, *told)
+    every = pl.concat([_encoded(frame, users, items) for frame in told])
+    lines = _encoded(lines, users, items)
+    parts = split.parted(every, scope.as_of)
+    pairs = aggregate(every, lines, scope.as_of)
+    end = split.train_end(scope.as_of)
+    train = aggregate(every.filter(pl.col("on") <= end), lines.filter(pl.col("on") <= end), end)
+    sales = purchases.filter("is_revenue").height
+    figures = {**card(pairs, parts), **split.cold(parts)}
+    return Built(
+        _decoded(pairs, users, items),
+        files={
+            "splits.parquet": parquet(parts.drop("on")),
+            "train.parquet": parquet(_decoded(train, users, items)),
+            "matrix.npz": exports.matrix_file(pairs, users, items),
+            "matrix_train.npz": exports.matrix_file(train, users, items),
+            users.file: users.to_file(),
+            items.file: items.to_file(),
+            f"{NAME}.inter": exports.inter(parts),
+            **{
+                f"{NAME}.{part}.inter": exports.inter(parts.filter(pl.col("split") == part))
+                for part in split.PARTS
+            },
+            f"{NAME}.item": exports.item(items, articles),
+            "card.json": to_json(figures),
+        },
+        time_column="last_interaction_date",
+        numbers={
+            **figures,
+            "lines_not_sales": purchases.height - sales,
+            "sale_lines_unlinked": sales - lines.height,
+            "outlier_customers": pairs.filter("is_outlier")["user"].n_unique(),
+        },
     )
-    recency = (pl.lit(scope.as_of) - pl.col("last_purchase_date")).dt.total_days()
-    table = (
-        lines.group_by("customer_id", "article_id")
-        .agg(
-            pl.len().cast(pl.Int64).alias("purchase_count"),
-            pl.col("line_total").sum().alias("total_spent"),
-            pl.col("purchased_on").min().alias("first_purchase_date"),
-            pl.col("purchased_on").max().alias("last_purchase_date"),
-        )
-        .with_columns(recency.alias("recency_days"))
-        .with_columns(
-            (pl.col("purchase_count") * (-pl.col("recency_days") / TAU_DAYS).exp()).alias(
-                "time_weighted_score"
-            ),
-            (pl.col("purchase_count") / (1 + 0.1 * pl.col("recency_days"))).alias("hyperbolic_score"),
-        )
-    )
-    return Built(table, time_column="last_purchase_date")
+
+
+def _encoded(frame: pl.DataFrame, users: Index, items: Index) -> pl.DataFrame:
+    return items.encoded(users.encoded(frame)).with_columns(pair())
+
+
+def _decoded(pairs: pl.DataFrame, users: Index, items: Index) -> pl.DataFrame:
+    keys = [index.keys.gather(pairs[index.id_name]) for index in (users, items)]
+    return pairs.select(*keys, pl.exclude("user", "item", "strength"))

@@ -16,76 +16,101 @@ orders as (
 
 ),
 
-customer_links as (
+links as (
 
-    select * from {{ ref('int_customer_links') }}
-
-),
-
-product_links as (
-
-    select * from {{ ref('int_product_links') }}
+    select * from {{ ref('int_event_links') }}
 
 ),
 
--- LEO's events name a product by its stock code
-products_by_sku as (
+events as (
 
     select
         tenant_id,
-        sku_key,
-        coalesce(min(product_key) filter (where source = 'shop'), min(product_key)) as product_key
-    from product_links
-    where sku_key is not null
-    group by tenant_id, sku_key
+        'leo:' || event_id as event_key,
+        'leo' as source,
+        event_type,
+        event_at,
+        'leo:' || profile_id as customer_reference,
+        visitor_id,
+        session_id,
+        'sku:' || {{ sku_key('sku') }} as product_reference,
+        null as order_reference,
+        transaction_id as order_number,
+        url,
+        transaction_value as order_value,
+        currency,
+        campaign_id,
+        utm_source,
+        device_type,
+        browser,
+        not is_live as is_imported,
+        null::timestamptz as received_at,
+        changed_at
+    from leo
+
+    union all
+
+    select
+        shop.tenant_id,
+        'shop:' || shop.event_id as event_key,
+        'shop' as source,
+        shop.event_type,
+        shop.event_at,
+        'shop:' || shop.customer_id as customer_reference,
+        shop.visitor_id,
+        shop.session_id,
+        'shop:' || shop.product_id as product_reference,
+        'shop:' || shop.order_id as order_reference,
+        orders.order_number,
+        shop.url,
+        orders.order_total as order_value,
+        orders.currency,
+        null as campaign_id,
+        null as utm_source,
+        null as device_type,
+        null as browser,
+        false as is_imported,
+        shop.created_at as received_at,
+        shop.changed_at
+    from shop
+    left join orders
+        on shop.tenant_id = orders.tenant_id and shop.order_id = orders.order_id
 
 )
 
 select
-    leo.tenant_id,
-    'leo:' || leo.event_id as event_key,
-    'leo' as source,
-    leo.event_type,
-    leo.event_at,
-    coalesce(customer_links.customer_key, 'unknown') as customer_key,
-    leo.visitor_id,
-    leo.session_id,
-    case when leo.sku is not null then coalesce(products_by_sku.product_key, 'unknown') end as product_key,
-    leo.transaction_id as order_number,
-    leo.url
-from leo
-left join customer_links
+    events.tenant_id,
+    events.event_key,
+    events.source,
+    events.event_type,
+    events.event_at,
+    coalesce(customers.key, 'unknown') as customer_key,
+    events.visitor_id,
+    events.session_id,
+    case when events.product_reference is not null then coalesce(products.key, 'unknown') end as product_key,
+    events.order_number,
+    events.url,
+    products.category_id,
+    events.order_value,
+    events.currency,
+    events.campaign_id,
+    events.utm_source,
+    events.device_type,
+    events.browser,
+    events.is_imported,
+    events.received_at,
+    events.customer_reference,
+    events.product_reference,
+    events.order_reference,
+    events.changed_at
+from events
+left join links as customers
     on
-        leo.tenant_id = customer_links.tenant_id
-        and customer_links.source = 'leo'
-        and leo.profile_id = customer_links.source_id
-left join products_by_sku
-    on leo.tenant_id = products_by_sku.tenant_id and {{ sku_key('leo.sku') }} = products_by_sku.sku_key
-
-union all
-
-select
-    shop.tenant_id,
-    'shop:' || shop.event_id as event_key,
-    'shop' as source,
-    shop.event_type,
-    shop.event_at,
-    coalesce(customer_links.customer_key, 'unknown') as customer_key,
-    shop.visitor_id,
-    shop.session_id,
-    case when shop.product_id is not null then coalesce(product_links.product_key, 'unknown') end as product_key,
-    orders.order_number,
-    shop.url
-from shop
-left join orders
-    on shop.tenant_id = orders.tenant_id and shop.order_id = orders.order_id
-left join customer_links
+        events.tenant_id = customers.tenant_id
+        and customers.kind = 'customer'
+        and events.customer_reference = customers.reference
+left join links as products
     on
-        shop.tenant_id = customer_links.tenant_id
-        and customer_links.source = 'shop'
-        and shop.customer_id::text = customer_links.source_id
-left join product_links
-    on
-        shop.tenant_id = product_links.tenant_id
-        and product_links.source = 'shop'
-        and shop.product_id::text = product_links.source_id
+        events.tenant_id = products.tenant_id
+        and products.kind = 'product'
+        and events.product_reference = products.reference

@@ -4,6 +4,7 @@
     'int_category_paths',
     'int_customer_links',
     'int_customers',
+    'int_event_links',
     'int_events',
     'int_order_items_enriched',
     'int_orders_enriched',

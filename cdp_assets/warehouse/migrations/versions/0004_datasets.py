@@ -1,4 +1,4 @@
-"""Datasets A to F: their tables, and which files each run made."""
+"""Datasets A to F and audiences: their tables, and which files each run made."""
 
 from cdp_assets.warehouse.migrate import run_files
 
@@ -8,6 +8,12 @@ down_revision = "0003"
 FILES = (
     "0004_artifacts.sql",
     "0004_interactions.sql",
+    "0004_customers.sql",
+    "0004_audience.sql",
+    "0004_timeseries.sql",
+    "0004_articles.sql",
+    "0004_reviews.sql",
+    "0004_events.sql",
     "0004_grants.sql",
 )
 

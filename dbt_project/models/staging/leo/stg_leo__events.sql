@@ -14,10 +14,16 @@ select
     lower(event_name) as event_type,
     event_at,
     event_value,
+    is_live,
     is_conversion,
     {{ clean_text('item_id') }} as sku,
     {{ clean_text('transaction_id') }} as transaction_id,
+    transaction_value,
+    currency,
     touchpoint_url as url,
     campaign_id,
-    device_type
+    {{ clean_text("metadata #>> '{eventData,utm_source}'") }} as utm_source,
+    device_type,
+    browser,
+    changed_at
 from source

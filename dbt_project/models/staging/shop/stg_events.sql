@@ -17,5 +17,6 @@ select
     coalesce(event_time, created_at, updated_at) as event_at,
     {{ clean_text('url') }} as url,
     created_at,
-    updated_at
+    updated_at,
+    _etl_loaded_at as changed_at
 from source

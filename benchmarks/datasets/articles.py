@@ -1,0 +1,84 @@
+"""Dataset B with pandas: the same logic as a data scientist would write it, for the benchmark only.
+
+Belongs here: the core columns, the tree of categories, hashes and scales. Left out: the change set, repair of broken
+encodings, and contract and checks of either side. The language is a rule of thumb on accents and common words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from hashlib import sha256
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.datasets.reviews import _language
+from cdp_assets.datasets.model import Scope
+
+_TEXT = ["prod_name", "detail_desc", "product_group_name", "brand"]
+_NAMES = {
+    "product_name": "prod_name", "product_description": "detail_desc", "product_category": "product_group_name",
+    "unit_price": "price", "stock_quantity": "stock", "product_since": "created_at",
+}  # fmt: skip
+
+
+def pandas_way(frames: dict[str, pd.DataFrame], scope: Scope) -> pd.DataFrame:
+    """One row per article."""
+    table = frames["articles"].rename(columns=_NAMES).drop(columns=["category_path"])
+    for name in _TEXT:
+        table[name] = table[name].map(_clean, na_action="ignore")
+    table = table.merge(_tree(frames["categories"]), on="category_id", how="left")
+    table["category_path"] = table["category_path"].fillna(table["product_group_name"])
+    table["group"] = table["category_id"].astype("string").fillna(table["product_group_name"])
+    table["price"] = table["price"].astype(float)
+    peers = table.groupby(["currency", "group"], dropna=False)["price"]
+    table["price_log"] = np.log1p(table["price"])
+    table["price_pct_in_category"] = (peers.rank() - 1) / (peers.transform("count") - 1).replace(0, np.nan)
+    spread = peers.transform(lambda prices: prices.quantile(0.75) - prices.quantile(0.25)).replace(0, np.nan)
+    table["price_robust_z"] = (table["price"] - peers.transform("median")) / spread
+    of_currency = table.groupby("currency")["price"]
+    least = of_currency.transform("min")
+    table["normalized_price"] = (table["price"] - least) / (of_currency.transform("max") - least + 1e-4)
+    stock = table["stock"].astype(float)
+    table["normalized_stock"] = (stock - stock.min()) / (stock.max() - stock.min() + 1e-4)
+    table["stock_bucket"] = pd.cut(stock, [-np.inf, 0, 4, np.inf], labels=["out", "low", "in"])
+    local = table["created_at"].dt.tz_convert(scope.timezone).dt.tz_localize(None).dt.normalize()
+    table["lifecycle_days"] = (pd.Timestamp(scope.as_of) - local).dt.days
+    table["desc_len"] = table["detail_desc"].str.len().fillna(0)
+    table["desc_lang"] = table["detail_desc"].fillna(table["prod_name"]).fillna("").map(_language)
+    for name, columns in {
+        "content_hash": _TEXT, "attr_hash": ["sku", "category_id", "category_path"], "price_hash": ["price", "currency"]
+    }.items():  # fmt: skip
+        table[name] = table[columns].apply(
+            lambda row: sha256("\x1f".join(str(value) for value in row).encode()).hexdigest(), axis=1
+        )
+    return table
+
+
+def _clean(text: str) -> str:
+    return re.sub(
+        r"\s+", " ", re.sub(r"(?i)</?[a-z][^<>]*>", " ", unicodedata.normalize("NFC", text))
+    ).strip()
+
+
+def _tree(categories: pd.DataFrame) -> pd.DataFrame:
+    parents = dict(zip(categories["category_id"], categories["parent_id"], strict=True))
+    names = dict(zip(categories["category_id"], categories["category_name"], strict=True))
+    found = []
+    for key, parent in parents.items():
+        path, at = [key], parent
+        while pd.notna(at) and at in parents and at not in path:
+            path.append(at)
+            at = parents[at]
+        names_down = " > ".join(str(names[each]) for each in path[::-1])
+        found.append((key, names[key], parent, path[-1], len(path) - 1, names_down))
+    columns = [
+        "category_id",
+        "category_name",
+        "parent_category_id",
+        "root_category_id",
+        "category_depth",
+        "category_path",
+    ]
+    return pd.DataFrame(found, columns=columns)

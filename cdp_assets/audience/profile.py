@@ -1,0 +1,117 @@
+"""What a segment is like: every feature of its members beside all customers of the tenant.
+
+Belongs here: the comparison, for whatever columns `datasets.customer_features` has: means of numbers, shares of words.
+One scan in the database for all columns, since a million customers with a hundred features do not travel well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+from psycopg import sql
+
+from cdp_assets.warehouse.connection import Connection
+from cdp_assets.warehouse.tables import Column, columns_of
+
+FEATURES = "datasets.customer_features"
+
+KEY = "customer_id"
+
+MAX_LEVELS = 25
+"""Values of a feature in words, at most: a feature with more (a free text, an id) is not told."""
+
+NUMBERS = {"bigint", "integer", "smallint", "double precision", "real", "numeric"}
+
+PER_QUERY = 200
+"""Columns per statement: five figures each, and PostgreSQL takes 1,664."""
+
+SCHEMA = {
+    "feature": pl.String,
+    "level": pl.String,
+    "members_known": pl.Int64,
+    "customers_known": pl.Int64,
+    "value": pl.Float64,
+    "customers_value": pl.Float64,
+    "difference": pl.Float64,
+}
+
+_JOINED = sql.SQL(
+    "from datasets.customer_features as f left join audience.members({segment}) as m on f.customer_id = m.customer_id "
+    "where f.tenant_id = {tenant}"
+)
+
+
+def compare(connection: Connection, tenant_id: str, segment_id: str) -> pl.DataFrame:
+    """One row per feature (and level of a feature in words), columns as `audience.segment_features`.
+
+    `difference` is (members' mean - all customers' mean) / standard deviation over all customers; a share is the mean
+    of an indicator, so that numbers and words can be ranked together. Yes and no are the share of yes.
+    """
+    columns = [column for column in columns_of(connection, FEATURES) if column[0] not in {"tenant_id", KEY}]
+    source = _JOINED.format(segment=sql.Literal(segment_id), tenant=sql.Literal(tenant_id))
+    numbers = [column for column in columns if column[1] in NUMBERS or column[1] == "boolean"]
+    rows: list[tuple[object, ...]] = []
+    for start in range(0, len(numbers), PER_QUERY):
+        rows += _means(connection, source, numbers[start : start + PER_QUERY])
+    for name, type_, *_ in columns:
+        if type_ == "text":
+            rows += _shares(connection, source, name)
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("feature", "level")
+
+
+def _means(
+    connection: Connection, source: sql.Composable, columns: Sequence[Column]
+) -> list[tuple[object, ...]]:
+    figures = []
+    for name, type_, *_ in columns:
+        value = sql.SQL("f.{}::int::float8" if type_ == "boolean" else "f.{}::float8").format(
+            sql.Identifier(name)
+        )
+        figures.append(
+            sql.SQL(
+                "count({value}) filter (where m.customer_id is not null), count({value}), "
+                "avg({value}) filter (where m.customer_id is not null), avg({value}), stddev_pop({value})"
+            ).format(value=value)
+        )
+    found = connection.execute(sql.SQL("select {} {}").format(sql.SQL(", ").join(figures), source)).fetchone()
+    assert found is not None
+    return [
+        (name, "", *found[place * 5 : place * 5 + 4], _difference(*found[place * 5 + 2 : place * 5 + 5]))
+        for place, (name, *_) in enumerate(columns)
+    ]
+
+
+def _shares(connection: Connection, source: sql.Composable, name: str) -> list[tuple[object, ...]]:
+    found = connection.execute(
+        sql.SQL(
+            "select f.{name}, count(*) filter (where m.customer_id is not null), count(*) {source} "
+            "and f.{name} is not null group by f.{name} order by 1 limit %s"
+        ).format(name=sql.Identifier(name), source=source),
+        (MAX_LEVELS + 1,),
+    ).fetchall()
+    if len(found) > MAX_LEVELS:
+        return []
+    members, customers = sum(row[1] for row in found), sum(row[2] for row in found)
+    rows: list[tuple[object, ...]] = []
+    for level, of_members, of_customers in found:
+        value = of_members / members if members else None
+        share = of_customers / customers
+        rows.append(
+            (
+                name,
+                level,
+                members,
+                customers,
+                value,
+                share,
+                _difference(value, share, (share * (1 - share)) ** 0.5),
+            )
+        )
+    return rows
+
+
+def _difference(value: float | None, customers_value: float | None, deviation: float | None) -> float | None:
+    if value is None or customers_value is None or not deviation:
+        return None
+    return (value - customers_value) / deviation

@@ -1,0 +1,44 @@
+"""All tables of dataset F from stitched events; pure, for a few visitors as for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from cdp_assets.datasets.events import funnels
+from cdp_assets.datasets.events.behaviour import behaviour, counted
+from cdp_assets.datasets.events.funnels import Funnel
+from cdp_assets.datasets.events.summaries import enrich
+from cdp_assets.datasets.model import Scope
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Rows of `datasets.<name>`, without those of `funnel_daily`, which counts members of all visitors."""
+
+    events_enriched: pl.DataFrame
+    session_funnel: pl.DataFrame
+    customer_behavior: pl.DataFrame
+    funnel_member: pl.DataFrame
+
+    def items(self) -> list[tuple[str, pl.DataFrame]]:
+        """Name and rows of each."""
+        return [(name, getattr(self, name)) for name in self.__dataclass_fields__]
+
+
+def build(scope: Scope, configured: Sequence[Funnel], stitched: pl.DataFrame, now: datetime) -> Tables:
+    """The tables of these events.
+
+    All events of every `visitor_key` that occurs must be there. Nothing in a visitor's rows depends on another's, so
+    any set of whole visitors may be built alone.
+    """
+    events, sessions = enrich(scope, stitched)
+    return Tables(
+        events,
+        sessions,
+        behaviour(scope, events),
+        funnels.all_members(configured, counted(events), now),
+    )

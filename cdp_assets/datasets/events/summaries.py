@@ -1,0 +1,207 @@
+"""Dataset F1 and F2: events with their place in a session, and sessions with what was done in them."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from cdp_assets.datasets.event_types import EVENT_TYPES, canonical
+from cdp_assets.datasets.events import vocabulary as words
+from cdp_assets.datasets.events.contract import Events, Sessions
+from cdp_assets.datasets.events.sessions import Sessionized, sessionize
+from cdp_assets.datasets.frames import MONEY, UNKNOWN
+from cdp_assets.datasets.model import Scope
+
+COUNTS = {
+    "views": "view", "clicks": "click", "wishlist": "wishlist", "searches": "search", "carts": "add_to_cart",
+    "removes": "remove_from_cart", "checkouts": "checkout_start", "buys": "purchase",
+}  # fmt: skip
+"""Column of F2 -> event type that it counts."""
+
+_FROM_EVENTS = (
+    "session_no", "session_id", "visitor_key", "stitched_customer_id", "event_at", "event_on", "event_type",
+    "article_id", "order_number", "order_value", "currency", "page", "utm_source", "campaign_id", "device_type",
+    "is_bot", "bot_reason", "is_quarantined",
+)  # fmt: skip
+_KINDS = pl.Enum(EVENT_TYPES)
+_TEXTS = ("page", "utm_source", "campaign_id", "device_type")
+"""Columns of which a session takes the first that any of its events has."""
+
+ENGAGED_VIEWS, ENGAGED_SECONDS = 2, 10.0
+"""As Google Analytics 4 counts an engaged session: ten seconds, two views, or an order."""
+
+
+def described(scope: Scope, events: pl.DataFrame) -> pl.DataFrame:
+    """Events with what follows from each alone: type in our words, local day and hour, lateness.
+
+    `event_day` counts from Sunday = 0, as the seed's SQL does; `lateness_s` is null where the source does not say when
+    it received the event.
+    """
+    local = pl.col("event_at").dt.convert_time_zone(scope.timezone)
+    return (
+        events.lazy()
+        .with_columns(
+            canonical(pl.col("source_event_type")).cast(pl.String).alias("event_type"),
+            local.dt.date().alias("event_on"),
+            local.dt.hour().cast(pl.Int8).alias("event_hour"),
+            (local.dt.weekday() % 7).cast(pl.Int8).alias("event_day"),
+            ((pl.col("received_at") - pl.col("event_at")).dt.total_microseconds() / 1e6).alias("lateness_s"),
+        )
+        .with_columns(
+            pl.col("event_type").is_not_null().alias("is_known_type"),
+            pl.col("event_type").fill_null(pl.col("source_event_type")),
+        )
+        .with_columns(
+            (pl.col("event_type") == "purchase").alias("is_conversion"),
+        )
+        .collect()
+    )
+
+
+def enrich(scope: Scope, stitched: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """F1 and F2 of stitched events; all events of every visitor that occurs must be there.
+
+    Imported ones are of no session: an order at the till is no visit.
+    """
+    events = described(scope, stitched)
+    tracked = events.filter(~pl.col("is_imported"))
+    found = sessionize(scope.tenant_id, tracked)
+    imported = events.filter("is_imported").with_columns(
+        is_duplicate=pl.lit(False), is_bot=pl.lit(False), is_quarantined=pl.lit(False)
+    )
+    told = _with_session(tracked, found)
+    table = pl.concat([told, imported], how="diagonal").select(Events.column_names())
+    return table, _sessions(scope, told, found)
+
+
+def _with_session(tracked: pl.DataFrame, found: Sessionized) -> pl.DataFrame:
+    """Tracked events in the order given, each with what is known of it and of its session."""
+    numbers = found.events.sort("row").drop("row")
+    sessions = found.sessions.with_columns(pl.col("bot_reason").is_not_null().alias("is_bot"))
+    number = numbers["session_no"]
+    return tracked.with_columns(
+        *(numbers[name] for name in numbers.columns),
+        *(sessions[name].gather(number) for name in sessions.columns),
+    ).with_columns(
+        ((pl.col("event_at") - pl.col("session_start")).dt.total_microseconds() / 1e6).alias(
+            "time_since_session_start"
+        ),
+    )
+
+
+def _sessions(scope: Scope, tracked: pl.DataFrame, found: Sessionized) -> pl.DataFrame:
+    """F2 of F1's tracked rows.
+
+    `time_to_convert`: seconds from the first event to the first purchase. `revenue`: each order once, in the main
+    currency. `bounce`: one event; `engaged`: see `ENGAGED_VIEWS`. `cart_abandoned`: more was put into the cart
+    than taken out, and nothing bought after the last that was put in.
+    """
+    order = found.events.filter(~pl.col("is_duplicate"))["row"]
+    told = tracked.select(_FROM_EVENTS)[order].with_row_index("_row")
+    at, kind = pl.col("event_at"), pl.col("_kind")
+    # Aggregates of plain columns run at the speed of memory, those of filters within groups ten times slower: what is
+    # filtered is filtered before, and texts are fetched by the number of their row.
+    sessions = (
+        told.lazy()
+        .with_columns(pl.col("event_type").cast(_KINDS, strict=False).alias("_kind"))
+        .with_columns(
+            pl.when(kind == "purchase").then(at).alias("_buy"),
+            pl.when(kind == "add_to_cart").then(at).alias("_cart"),
+            _depth(kind).alias("_stage"),
+            *(pl.when(pl.col(name).is_not_null()).then("_row").alias(f"_{name}") for name in _TEXTS),
+        )
+        .group_by("session_no", maintain_order=True)
+        .agg(
+            pl.col("_row").first(),
+            at.first().alias("first_event"),
+            at.last().alias("last_event"),
+            pl.len().cast(pl.Int64).alias("events"),
+            *((kind == name).sum().cast(pl.Int64).alias(column) for column, name in COUNTS.items()),
+            pl.col("_stage").max(),
+            pl.col("_buy").min().alias("_first_buy"),
+            pl.col("_buy").max().alias("_last_buy"),
+            pl.col("_cart").max().alias("_last_cart"),
+            *(pl.col(f"_{name}").min() for name in _TEXTS),
+            pl.col("_page").max().alias("_exit"),
+        )
+        .with_columns(
+            ((pl.col("last_event") - pl.col("first_event")).dt.total_microseconds() / 1e6).alias(
+                "duration_s"
+            ),
+            ((pl.col("_first_buy") - pl.col("first_event")).dt.total_microseconds() / 1e6).alias(
+                "time_to_convert"
+            ),
+            pl.col("_stage")
+            .replace_strict(dict(enumerate(words.STAGES)), default=None, return_dtype=pl.String)
+            .alias("funnel_stage"),
+            (pl.col("buys") > 0).alias("converted"),
+            (pl.col("events") == 1).alias("bounce"),
+            (
+                (pl.col("carts") > pl.col("removes"))
+                & (pl.col("_last_buy").is_null() | (pl.col("_last_buy") < pl.col("_last_cart")))
+            ).alias("cart_abandoned"),
+        )
+        .with_columns(
+            (
+                (pl.col("views") >= ENGAGED_VIEWS)
+                | (pl.col("duration_s") >= ENGAGED_SECONDS)
+                | pl.col("converted")
+            ).alias("engaged"),
+        )
+        .join(_orders(scope, told), on="session_no", how="left", maintain_order="left")
+        .join(_articles(told), on="session_no", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("orders", "articles").fill_null(0),
+            pl.col("revenue").fill_null(0).cast(MONEY),
+        )
+        .collect()
+    )
+    return _with_texts(told, sessions).select(Sessions.column_names())
+
+
+def _depth(kind: pl.Expr) -> pl.Expr:
+    """Place of a type in `STAGES`; null for those that are no stage."""
+    return pl.coalesce(
+        *(pl.when(kind == name).then(pl.lit(place, pl.Int8)) for place, name in enumerate(words.STAGES))
+    )
+
+
+def _with_texts(told: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+    """Sessions with what their first event says, and the first and last page, campaign and device of any of them."""
+    head = sessions["_row"]
+    of_head = {name: name for name in ("session_id", "visitor_key", "bot_reason", "is_bot", "is_quarantined")}
+    of_head |= {"customer_id": "stitched_customer_id", "started_on": "event_on"}
+    visitor = told["visitor_key"].gather(head)
+    # rows come visitor by visitor
+    begins = (visitor != visitor.shift()).fill_null(True)
+    place = pl.int_range(sessions.height, dtype=pl.Int64, eager=True)
+    return sessions.with_columns(
+        *(told[name].gather(head).alias(column) for column, name in of_head.items()),
+        *(told[name].gather(sessions[f"_{name}"]) for name in _TEXTS if name != "page"),
+        told["page"].gather(sessions["_page"]).alias("landing_page"),
+        told["page"].gather(sessions["_exit"]).alias("exit_page"),
+        (place - place.filter(begins).gather(begins.cum_sum() - 1) + 1).alias("session_index"),
+    ).with_columns(pl.col("customer_id").fill_null(UNKNOWN))
+
+
+def _articles(told: pl.DataFrame) -> pl.LazyFrame:
+    return (
+        told.lazy()
+        .filter(pl.col("article_id").is_not_null())
+        .select("session_no", "article_id")
+        .unique()
+        .group_by("session_no")
+        .agg(pl.len().cast(pl.Int64).alias("articles"))
+    )
+
+
+def _orders(scope: Scope, told: pl.DataFrame) -> pl.LazyFrame:
+    """Orders and revenue by session; an order that is told twice counts once."""
+    bought = told.lazy().filter(pl.col("event_type") == "purchase", pl.col("order_number").is_not_null())
+    return (
+        bought.group_by("session_no", "order_number")
+        .agg(
+            pl.col("order_value").filter(pl.col("currency") == scope.currency).drop_nulls().first().alias("value")
+        )
+        .group_by("session_no")
+        .agg(pl.len().cast(pl.Int64).alias("orders"), pl.col("value").sum().alias("revenue"))
+    )  # fmt: skip

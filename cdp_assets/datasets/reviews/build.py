@@ -1,0 +1,90 @@
+"""From reviews to one row per review with language, opinion, aspects, and what makes it doubtful.
+
+Belongs here: putting the parts together. Each distinct comment is looked at once. The raw comment ends here: what
+leaves is redacted.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from cdp_assets.datasets.model import Built, Scope
+from cdp_assets.datasets.reviews import doubts
+from cdp_assets.datasets.reviews.contract import Reviews
+from cdp_assets.datasets.reviews.language import LANGUAGES, NONE
+from cdp_assets.datasets.reviews.normalise import normalise
+from cdp_assets.datasets.reviews.sentiment import Opinions, opinions
+
+CONFLICT = 0.6
+"""Distance of stars and words, both on 0 to 1, from which they contradict each other."""
+
+
+def build(scope: Scope, reviews: pl.DataFrame, articles: pl.DataFrame, purchases: pl.DataFrame) -> Built:
+    """All reviews and ratings written until the end of `as_of`; those without words keep their stars.
+
+    `rating_gap` = (rating - 1) / 4 - sentiment_score: above 0 the stars are kinder than the words.
+    """
+    reviews = reviews.sort("review_id")
+    texts = normalise(reviews["comment"]).with_row_index("text_id")
+    said = opinions(texts.select("text_id", "said"))
+    local_day = pl.col("created_at").dt.convert_time_zone(scope.timezone).dt.date()
+    table = (
+        reviews.join(_described(texts, said), on="comment", how="left", maintain_order="left")
+        .join(
+            articles.select("article_id", "category_id"), on="article_id", how="left", maintain_order="left"
+        )
+        .rename({"source": "review_source"})
+        .drop("language")
+        .rename({"spoken": "language"})
+        .with_columns(
+            local_day.alias("written_on"),
+            (pl.lit(scope.as_of) - local_day).dt.total_days().alias("review_age_days"),
+            pl.col("review_length").fill_null(0),
+            pl.col("language").fill_null(NONE),
+            pl.col("language_confidence", "toxicity_score").fill_null(0.0),
+            pl.col("sentiment_method").fill_null("none"),
+            pl.col("aspects").fill_null([]),
+            pl.col("pii_found", "has_link").fill_null(False),
+            ((pl.col("rating") - 1) / 4 - pl.col("sentiment_score")).alias("rating_gap"),
+            # vectors are made of LEO's reviews that have a text: `embedding.review_embedding.entity_key`
+            pl.when(pl.col("review_source") == "leo", pl.col("review_text").is_not_null())
+            .then(pl.col("review_id").str.strip_prefix("leo:"))
+            .alias("bert_embedding_ref"),
+        )
+        .with_columns(pl.col("rating_gap").abs().gt(CONFLICT).alias("rating_sentiment_conflict"))
+        .pipe(doubts.duplicates)
+        .pipe(doubts.spam)
+        .pipe(doubts.verified, purchases)
+        .select(*Reviews.columns())
+    )
+    return Built(table, time_column="created_at", numbers=_numbers(table))
+
+
+def _described(texts: pl.DataFrame, said: Opinions) -> pl.DataFrame:
+    """Everything that follows from a comment alone, one row per distinct comment."""
+    aspects = said.aspects.group_by("text_id", maintain_order=True).agg(
+        pl.struct("aspect", "score", "label", "term").alias("aspects")
+    )
+    return (
+        texts.join(said.texts.rename({"language": "spoken"}), on="text_id", how="left", maintain_order="left")
+        .join(aspects, on="text_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("clean_text").str.split(" ").list.len().cast(pl.Int64).alias("review_length"),
+            # the same words in whatever order, case, accents and number: SHA-256 is the same on every machine
+            doubts.text_key(texts["folded"]),
+        )
+        .drop("text_id", "said", "folded")
+    )
+
+
+def _numbers(table: pl.DataFrame) -> dict[str, float | int | str]:
+    spoken = table.filter(pl.col("review_text").is_not_null())["language"].value_counts()
+    of = dict(spoken.iter_rows())
+    return {
+        "without_text": table["review_text"].null_count(),
+        "conflicts": int(table["rating_sentiment_conflict"].sum() or 0),
+        "spam": int(table["is_spam"].sum()),
+        "duplicates": table.height - table["duplicate_of"].null_count(),
+        "with_personal_data": int(table["pii_found"].sum()),
+        **{f"language_{language}": of.get(language, 0) for language in LANGUAGES},
+    }

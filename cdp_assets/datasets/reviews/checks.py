@@ -1,0 +1,193 @@
+"""What is checked of reviews before they are published.
+
+Belongs here: loss of text, links to people and articles, time, personal data, and whether the reading of any language
+has gone blind. Does not belong here: what every dataset is checked for (`common_checks`).
+"""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+
+from cdp_assets.datasets.frames import UNKNOWN
+from cdp_assets.datasets.model import Audit
+from cdp_assets.datasets.reviews.contract import LABELS
+from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
+
+MAX_LOST = 0.02
+MAX_STRANGE_ARTICLES, MAX_STRANGE_CUSTOMERS = 0.001, 0.1
+"""Shares without an article that is known, and without a customer: surveys may be anonymous, and people are erased."""
+
+MAX_NEUTRAL = 0.6
+"""VADER alone calls every Vietnamese text neutral; shoppers who bother to write are so in a third of cases at most."""
+
+MIN_TEXTS = 30
+"""Texts of a language below which a share says little."""
+
+MAX_LABEL_PSI = 0.25
+
+_LEFT_OVER = r"[^\s@]+@[^\s@]+\.[^\s@]|(?:\d[\s.()/_*·•–—-]*){7,}"
+"""Looser than the redaction: an address, or seven digits however they are spaced."""
+
+
+def text_survives(audit: Audit) -> Measure:
+    """Comments of which nothing is left, neither word nor face, after they were cleaned."""
+    written = audit.inputs["reviews"].filter(
+        pl.col("comment").str.contains(r"[\p{L}\p{N}\p{Extended_Pictographic}]")
+    )
+    lost = written.join(audit.table.filter(pl.col("review_text").is_null()), on="review_id", how="semi")
+    share = lost.height / max(written.height, 1)
+    return Measure(
+        lost.height if share > MAX_LOST else 0,
+        f"{lost.height} of {written.height} comments have no text left ({share:.2%}, {MAX_LOST:.0%} are tolerated)",
+        {"lost": lost.height, "share": share, "max_share": MAX_LOST},
+        ("review_id",),
+        lost.select("review_id").sort("review_id").head(SAMPLE_ROWS).rows(),
+    )
+
+
+def links_are_known(audit: Audit) -> Measure:
+    """Reviews of articles that nobody sells, and by people whom nobody knows."""
+    table = audit.table
+    articles = table.filter(pl.col("article_id").is_not_null()).join(
+        audit.inputs["articles"], on="article_id", how="anti"
+    )
+    customers = table.filter(pl.col("customer_id") == UNKNOWN)
+    rows = max(table.height, 1)
+    shares = (articles.height / rows, customers.height / rows)
+    failing = [
+        found
+        for found, share, most in zip(
+            (articles, customers), shares, (MAX_STRANGE_ARTICLES, MAX_STRANGE_CUSTOMERS), strict=True
+        )
+        if share > most
+    ]
+    sample = (
+        pl.concat(failing).select("review_id", "review_source", "article_id") if failing else table.head(0)
+    )
+    return Measure(
+        sum(found.height for found in failing),
+        f"{articles.height} reviews are of articles that are not known ({shares[0]:.2%}), {customers.height} by people "
+        f"who are not ({shares[1]:.2%})",
+        {"strange_articles": shares[0], "strange_customers": shares[1]},
+        ("review_id", "source", "article_id"),
+        sample.sort("review_id").head(SAMPLE_ROWS).rows(),
+        Severity.WARN,
+    )
+
+
+def not_after_as_of(audit: Audit) -> Measure:
+    """Reviews written at or after the end of `as_of`."""
+    late = audit.table.filter(pl.col("created_at") >= audit.scope.until)
+    return Measure(
+        late.height,
+        f"{late.height} reviews were written after {audit.scope.as_of}",
+        {"late": late.height},
+        ("review_id", "created_at"),
+        late.select("review_id", pl.col("created_at").cast(pl.String))
+        .sort("review_id")
+        .head(SAMPLE_ROWS)
+        .rows(),
+    )
+
+
+def nothing_personal(audit: Audit) -> Measure:
+    """E-mail addresses and numbers of seven digits or more in any text that would be published."""
+    found = audit.table.filter(
+        pl.any_horizontal(pl.col("review_text", "clean_text").str.contains(_LEFT_OVER))
+    )
+    return Measure(
+        found.height,
+        f"{found.height} texts hold an e-mail address or a long number",
+        {"found": found.height},
+        ("review_id", "letters"),
+        found.select("review_id", pl.col("review_text").str.len_chars())
+        .sort("review_id")
+        .head(SAMPLE_ROWS)
+        .rows(),
+    )
+
+
+def no_language_is_blind(audit: Audit) -> Measure:
+    """Share of neutral texts in each language with 30 texts or more."""
+    shares = (
+        audit.table.filter(pl.col("sentiment_label").is_not_null())
+        .group_by("language")
+        .agg(pl.len().alias("texts"), (pl.col("sentiment_label") == "neutral").mean().alias("neutral"))
+        .filter(pl.col("texts") >= MIN_TEXTS)
+        .sort("language")
+    )
+    blind = shares.filter(pl.col("neutral") > MAX_NEUTRAL)
+    return Measure(
+        blind.height,
+        ", ".join(f"{language}: {share:.0%} neutral" for language, _, share in shares.rows())
+        or "too few texts",
+        {f"neutral_{language}": share for language, _, share in shares.rows()},
+        ("language", "texts", "neutral"),
+        blind.rows(),
+    )
+
+
+def labels_stay(audit: Audit) -> Measure:
+    """Population stability index of the sentiment labels against the version before."""
+    before = audit.previous
+    if before is None or min(before.height, audit.table.height) < MIN_TEXTS:
+        return Measure(0, "nothing to compare with: no version before, or too few rows")
+    p, q = _shares(before), _shares(audit.table)
+    moved = sum((now - then) * math.log(now / then) for then, now in zip(p, q, strict=True))
+    return Measure(
+        int(moved > MAX_LABEL_PSI),
+        f"labels have a PSI of {moved:.3f} against the version before ({MAX_LABEL_PSI} is tolerated)",
+        {"psi": moved, "max_psi": MAX_LABEL_PSI},
+        severity=Severity.WARN,
+    )
+
+
+def _shares(reviews: pl.DataFrame) -> list[float]:
+    """Share of each label, and of none; an empty one counts as half a row."""
+    found = dict(reviews["sentiment_label"].value_counts().iter_rows())
+    return [max(found.get(label, 0), 0.5) / reviews.height for label in (*LABELS, None)]
+
+
+CHECKS: tuple[Check[Audit], ...] = (
+    Check(
+        "text_survives",
+        "Comments without any text after cleaning, against 2 % of all comments.",
+        "look at the reviews in the sample: a redaction that takes too much, or a source that sends codes for text",
+        text_survives,
+    ),
+    Check(
+        "links_are_known",
+        "Reviews of articles that are not known (0.1 %) and by people who are not (10 %).",
+        "sync products and profiles of {tenant} before reviews; an article that is gone keeps its reviews",
+        links_are_known,
+    ),
+    Check(
+        "not_after_as_of",
+        "Reviews written after the last day of the dataset; there must be none.",
+        "look at the clock of the source, and at the time zone of the tenant",
+        not_after_as_of,
+        blocking=True,
+    ),
+    Check(
+        "nothing_personal",
+        "E-mail addresses and numbers of seven digits or more in the texts; there must be none.",
+        "read the review at its source and add its pattern to the redaction; nothing is published until then",
+        nothing_personal,
+        blocking=True,
+    ),
+    Check(
+        "no_language_is_blind",
+        "Share of neutral texts per language, against 60 %.",
+        "read texts of the language in datasets.{table}: its words are missing in the lexicon, or the language is not "
+        "the one that was told",
+        no_language_is_blind,
+    ),
+    Check(
+        "labels_stay",
+        "Population stability index of the labels against the version before, against 0.25.",
+        "compare the shares on the asset's page: a campaign or a bad batch of goods, or a change of the lexicon",
+        labels_stay,
+    ),
+)

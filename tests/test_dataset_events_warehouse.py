@@ -1,0 +1,239 @@
+"""Dataset F in the real tables: each run reads what was written since, and leaves what one full run would leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cdp_assets.datasets.events.contract import CONTRACTS
+from cdp_assets.datasets.events.run import Outcome, refresh
+from cdp_assets.datasets.model import Scope
+from cdp_assets.warehouse.connection import Warehouse
+from tests.conftest import Server
+from tests.dbt_support import tenant_rows
+from tests.marts_support import Marts, fresh_tenant, small_shop
+
+pytestmark = pytest.mark.slow
+
+DAY = datetime(2026, 1, 6, 3, tzinfo=UTC)
+NOW = datetime(2026, 1, 9, tzinfo=UTC)
+
+
+class Tenant:
+    """A tenant whose events a test lands and whose tables it looks at."""
+
+    def __init__(self, marts: Marts, warehouse: Warehouse) -> None:
+        self.marts = marts
+        self.scope = Scope(marts.tenant, date(2026, 1, 8), "Asia/Ho_Chi_Minh", "USD")
+        self._warehouse = warehouse
+
+    def run(self, *, full: bool = False, now: datetime = NOW) -> Outcome:
+        outcome = refresh(self._warehouse, self.scope, now, full=full)
+        assert outcome.blocked_by == []
+        return outcome
+
+    def leo(self, key: str, minutes: float = 0, **more: Any) -> None:
+        self.marts.land_leo(
+            "tracking_event",
+            {
+                "event_id": key, "event_at": DAY + timedelta(minutes=minutes), "event_name": "page-view",
+                "visitor_id": "phone", "is_live": True, **more,
+            },
+        )  # fmt: skip
+
+    def shop(self, number: int, minutes: float = 0, **more: Any) -> None:
+        at = DAY + timedelta(minutes=minutes)
+        self.marts.land(
+            "events",
+            {
+                "id": number,
+                "event_time": at,
+                "created_at": at,
+                "visitor_id": "phone",
+                "event_type": "view",
+                **more,
+            },
+        )
+
+    def contents(self) -> dict[str, list[str]]:
+        """Every row of the tables as text."""
+        statement = "select t::text as content from datasets.{} as t order by 1"
+        return {
+            name: [row["content"] for row in self.marts.read(statement.format(name))] for name in CONTRACTS
+        }
+
+    def same_as_full(self) -> None:
+        """A full run finds nothing to write."""
+        before = self.contents()
+        outcome = self.run(full=True)
+        assert {name: written.rows for name, written in outcome.written.items()} == dict.fromkeys(
+            CONTRACTS, 0
+        )
+        assert self.contents() == before
+
+    def sessions(self) -> list[dict[str, Any]]:
+        return self.marts.read("select * from datasets.session_funnel order by first_event, session_id")
+
+
+@pytest.fixture
+def tenant(postgres: Server) -> Iterator[Tenant]:
+    marts = fresh_tenant(postgres)
+    small_shop(marts)
+    with Warehouse(marts.pipeline_dsn) as warehouse:
+        yield Tenant(marts, warehouse)
+
+
+def test_a_late_event_merges_two_sessions_and_the_old_id_leads_to_the_new(tenant: Tenant) -> None:
+    for key, minutes in (("a", 0), ("b", 29), ("c", 59 + 1 / 60), ("d", 80)):
+        tenant.leo(key, minutes)
+    assert tenant.run().is_full
+    first, second = (row["session_id"] for row in tenant.sessions())
+    tenant.leo("late", 45)
+    outcome = tenant.run()
+    assert (outcome.is_full, outcome.changed, outcome.superseded) == (False, 1, 1)
+    (merged,) = tenant.sessions()
+    assert (merged["session_id"], merged["events"]) == (first, 5)
+    assert tenant.marts.read("select old_id, new_id from datasets.session_superseded") == [
+        {"old_id": second, "new_id": first}
+    ]
+    tenant.same_as_full()
+    tenant.leo("earlier", -10)
+    tenant.run()
+    (now,) = tenant.sessions()
+    assert tenant.marts.read(
+        "select old_id, new_id from datasets.session_superseded order by old_id"
+    ) == sorted(
+        [{"old_id": old, "new_id": now["session_id"]} for old in (first, second)],
+        key=lambda row: row["old_id"],
+    )
+    tenant.same_as_full()
+
+
+def test_both_sources_tell_one_visit_and_nothing_counts_twice(tenant: Tenant) -> None:
+    tenant.leo("view", 0, event_name="item-view", item_id="S1", cdp_profile_id="p1")
+    tenant.leo("buy", 5, event_name="purchase", transaction_id="N2", transaction_value=30, currency="USD")
+    tenant.shop(
+        1, 0, event_type="product_view", product_id=1, url="https://s/a?email=lan@shop.vn&utm_source=zalo"
+    )
+    tenant.shop(2, 5, event_type="purchase", order_id=2)
+    tenant.run()
+    (session,) = tenant.sessions()
+    counts = {name: session[name] for name in ("customer_id", "events", "views", "buys", "orders", "revenue")}
+    assert counts == {
+        "customer_id": "leo:p1", "events": 2, "views": 1, "buys": 1, "orders": 1, "revenue": 30,
+    }  # fmt: skip
+    (shop_view,) = tenant.marts.read("select * from datasets.events_enriched where event_id = 'shop:1'")
+    assert (shop_view["is_duplicate"], shop_view["page"], shop_view["utm_source"]) == (
+        True,
+        "https://s/a",
+        "zalo",
+    )
+    assert not any("lan@" in row for rows in tenant.contents().values() for row in rows)
+    tenant.same_as_full()
+
+
+def test_deleted_and_changed_events_are_seen(tenant: Tenant) -> None:
+    for number in range(3):
+        tenant.shop(number + 1, number)
+        tenant.leo(f"e{number}", 100 + number)
+    tenant.run()
+    tenant.marts.change("update raw.events set _deleted_at = now(), _etl_loaded_at = now() where id = 1")
+    tenant.marts.change(
+        "update cdp.tracking_event set deleted_at = now(), changed_at = now() where event_id = 'e2'"
+    )
+    tenant.marts.change("update raw.events set event_type = 'search', _etl_loaded_at = now() where id = 2")
+    outcome = tenant.run()
+    assert (outcome.is_full, outcome.changed) == (False, 3)
+    assert [(row["events"], row["searches"]) for row in tenant.sessions()] == [(2, 1), (2, 0)]
+    tenant.same_as_full()
+
+
+def test_a_link_that_changes_moves_events_of_old_to_their_customer(tenant: Tenant) -> None:
+    tenant.shop(1, 0, customer_id=2, product_id=1)
+    tenant.leo("x", 3, cdp_profile_id="p2", visitor_id="laptop", item_id="S9")
+    tenant.run()
+    assert [row["customer_id"] for row in tenant.sessions()] == ["shop:2", "unknown"]
+    tenant.marts.land_leo(
+        "customer_profile", {"cdp_profile_id": "p2", "email": "minh@shop.vn", "full_name": "Minh"}
+    )
+    tenant.marts.land_leo("product_item", {"product_key": "k9", "item_id": "S9", "title": "New"})
+    outcome = tenant.run()
+    assert not outcome.is_full
+    (session,) = tenant.sessions()
+    assert (session["customer_id"], session["events"]) == ("leo:p2", 2)
+    articles = tenant.marts.read("select article_id from datasets.events_enriched where event_id = 'leo:x'")
+    assert articles == [{"article_id": "leo:k9"}]
+    tenant.same_as_full()
+
+
+def test_an_order_that_changes_changes_the_revenue_of_its_session(tenant: Tenant) -> None:
+    tenant.shop(1, 0, event_type="purchase", order_id=1)
+    tenant.run()
+    assert [row["revenue"] for row in tenant.sessions()] == [50]
+    tenant.marts.change("update raw.orders set total_amount = 60, _etl_loaded_at = now() where id = 1")
+    tenant.run()
+    assert [row["revenue"] for row in tenant.sessions()] == [60]
+    tenant.same_as_full()
+
+
+def test_a_window_that_passes_turns_open_into_dropped_without_any_event(tenant: Tenant) -> None:
+    tenant.leo("a", 0)
+    soon = DAY + timedelta(minutes=10)
+    tenant.run(now=soon)
+    state = "select funnel_id, open, dropped from datasets.funnel_daily where step = 1 order by funnel_id"
+    assert [(row["open"], row["dropped"]) for row in tenant.marts.read(state)] == [(1, 0), (1, 0)]
+    tenant.run(now=DAY + timedelta(hours=2))
+    assert [(row["open"], row["dropped"]) for row in tenant.marts.read(state)] == [(0, 1), (1, 0)]
+    before = tenant.contents()
+    tenant.run(full=True, now=DAY + timedelta(hours=2))
+    assert tenant.contents() == before
+
+
+def test_a_run_without_news_writes_nothing(tenant: Tenant) -> None:
+    tenant.leo("a")
+    tenant.run()
+    before = tenant.contents()
+    outcome = tenant.run()
+    assert (outcome.changed, sum(written.rows for written in outcome.written.values())) == (0, 0)
+    assert tenant.contents() == before
+
+
+def test_another_funnel_builds_all_anew(tenant: Tenant) -> None:
+    tenant.leo("a", 0, event_name="search")
+    tenant.run()
+    tenant.scope = Scope(
+        tenant.scope.tenant_id, tenant.scope.as_of, tenant.scope.timezone, tenant.scope.currency,
+        {"funnels": [{"funnel_id": "found", "steps": ["search", "view"], "window_minutes": 30}]},
+    )  # fmt: skip
+    assert tenant.run().is_full
+    names = tenant.marts.read("select distinct funnel_id from datasets.funnel_daily")
+    assert names == [{"funnel_id": "found"}]
+
+
+def test_a_blocked_run_writes_nothing_and_is_not_remembered(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cdp_assets.datasets.events import checks, run
+    from cdp_assets.quality import Check, Measure
+
+    tenant.leo("a")
+    blocking = Check("no", "never", "none", lambda review: Measure(1, "no"), blocking=True)
+    monkeypatch.setattr(run, "CHECKS", (("events_enriched", blocking), *checks.CHECKS))
+    outcome = refresh(tenant._warehouse, tenant.scope, NOW)
+    assert outcome.blocked_by == ["no"]
+    assert all(rows == [] for rows in tenant.contents().values())
+    with tenant_rows(tenant.marts.pipeline_dsn, tenant.marts.tenant) as conn:
+        assert conn.execute("select count(*) from datasets.event_state").fetchone() == (0,)
+
+
+def test_tenants_see_only_their_own_events(tenant: Tenant) -> None:
+    other = Tenant(tenant.marts.other(), tenant._warehouse)
+    tenant.leo("a")
+    other.leo("a", 1)
+    tenant.run()
+    other.run()
+    assert [len(each.sessions()) for each in (tenant, other)] == [1, 1]
+    assert tenant.sessions()[0]["session_id"] != other.sessions()[0]["session_id"]
