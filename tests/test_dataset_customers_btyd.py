@@ -22,8 +22,8 @@ from cdp_assets.datasets.customers.btyd import (
     fit_bg_nbd,
     fit_gamma_gamma,
 )
-from cdp_assets.datasets.customers.build import build
-from cdp_assets.datasets.customers.purchases import sales_of
+from cdp_assets.datasets.customers.build import build, snapshot
+from cdp_assets.datasets.customers.people import numbered
 from cdp_assets.demo.draw import draw_model
 from cdp_assets.demo.model import WORLD_END
 from cdp_assets.demo.sizes import size_named, tenant_spec
@@ -200,10 +200,9 @@ def test_without_repeat_purchases_nothing_is_fitted() -> None:
 
 
 def histories_of(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    inputs = frames(purchases=rows)["purchases"].rename({"customer_id": "customer"})
-    return {
-        row["customer"]: row for row in clv.histories(SCOPE, sales_of(SCOPE, inputs)).iter_rows(named=True)
-    }
+    world = numbered(frames(purchases=rows))
+    histories = snapshot(world, SCOPE).histories.join(world.ids, "customer")
+    return {row["customer_id"]: row for row in histories.iter_rows(named=True)}
 
 
 def test_orders_of_one_day_are_one_purchase_and_the_first_day_is_not_counted() -> None:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from cdp_assets.artifacts.store import ArtifactStore
+from cdp_assets.datasets.events.assets import events
+from cdp_assets.datasets.events.checks import CHECKS
 from cdp_assets.datasets.events.contract import CONTRACTS
 from cdp_assets.datasets.events.run import Outcome, refresh
 from cdp_assets.datasets.model import Scope
+from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.tenants import Tenant as Registered
+from cdp_assets.warehouse.tenants import put_tenant
 from tests.conftest import Server
 from tests.dbt_support import tenant_rows
 from tests.marts_support import Marts, fresh_tenant, small_shop
@@ -28,10 +36,10 @@ class Tenant:
     def __init__(self, marts: Marts, warehouse: Warehouse) -> None:
         self.marts = marts
         self.scope = Scope(marts.tenant, date(2026, 1, 8), "Asia/Ho_Chi_Minh", "USD")
-        self._warehouse = warehouse
+        self.warehouse = warehouse
 
     def run(self, *, full: bool = False, now: datetime = NOW) -> Outcome:
-        outcome = refresh(self._warehouse, self.scope, now, full=full)
+        outcome = refresh(self.warehouse, self.scope, now, full=full)
         assert outcome.blocked_by == []
         return outcome
 
@@ -222,15 +230,59 @@ def test_a_blocked_run_writes_nothing_and_is_not_remembered(
     tenant.leo("a")
     blocking = Check("no", "never", "none", lambda review: Measure(1, "no"), blocking=True)
     monkeypatch.setattr(run, "CHECKS", (("events_enriched", blocking), *checks.CHECKS))
-    outcome = refresh(tenant._warehouse, tenant.scope, NOW)
+    outcome = refresh(tenant.warehouse, tenant.scope, NOW)
     assert outcome.blocked_by == ["no"]
     assert all(rows == [] for rows in tenant.contents().values())
     with tenant_rows(tenant.marts.pipeline_dsn, tenant.marts.tenant) as conn:
         assert conn.execute("select count(*) from datasets.event_state").fetchone() == (0,)
 
 
+def test_the_step_of_the_graph_reports_tables_checks_and_versions(tenant: Tenant, tmp_path: Path) -> None:
+    name = tenant.marts.tenant
+    options = {"as_of": NOW.isoformat(), "default_currency": "USD"}
+    put_tenant(tenant.warehouse, Registered(name, name, "active", "dump", {"folder": "x"}, options))
+    tenant.leo("a", 0, cdp_profile_id="p1")
+    store = ArtifactStore(tmp_path)
+
+    def materialize(**config: Any) -> dg.ExecuteInProcessResult:
+        with dg.DagsterInstance.ephemeral() as instance:
+            instance.add_dynamic_partitions(TENANT_DIMENSION, [name])
+            return dg.materialize(
+                [events],
+                instance=instance,
+                partition_key=name,
+                resources={"warehouse": tenant.warehouse, "artifacts": store},
+                run_config={"ops": {"events": {"config": config}}},
+            )
+
+    result = materialize(full=True)
+    assert {each.check_name for each in result.get_asset_check_evaluations()} == {
+        check.name for _, check in CHECKS
+    }
+    assert all(each.passed for each in result.get_asset_check_evaluations())
+    shown = {
+        each.asset_key.path[-1]: {name: item.value for name, item in each.materialization.metadata.items()}
+        for each in result.get_asset_materialization_events()
+        if each.asset_key is not None
+    }
+    assert set(shown) == set(CONTRACTS)
+    for table, metadata in shown.items():
+        manifest = store.manifest(table, name, metadata["version"])
+        assert (store.latest(table, name), manifest.letter) == (manifest.version, "F")
+        assert metadata["dagster/row_count"] == manifest.rows
+    assert {"Funnel purchase", "Funnel purchase_7d"} < set(shown["funnel_daily"])
+    tenant.leo("b", 1)
+    result = materialize()
+    written = {
+        each.asset_key.path[-1]: each.materialization.metadata["rows_written"].value
+        for each in result.get_asset_materialization_events()
+        if each.asset_key is not None
+    }
+    assert (written["events_enriched"], written["session_funnel"]) == (1, 1)
+
+
 def test_tenants_see_only_their_own_events(tenant: Tenant) -> None:
-    other = Tenant(tenant.marts.other(), tenant._warehouse)
+    other = Tenant(tenant.marts.other(), tenant.warehouse)
     tenant.leo("a")
     other.leo("a", 1)
     tenant.run()

@@ -15,8 +15,14 @@ from psycopg import sql
 from cdp_assets import pictures
 from cdp_assets.asset_checks import check_result, check_specs
 from cdp_assets.asset_runs import recorded, table_metadata, tenant_of, tenant_table
-from cdp_assets.audience import lookalike, profile, snapshot
-from cdp_assets.audience.checks import FEATURE_CHECKS, LOOKALIKE_CHECKS, MEMBER_CHECKS, Audience
+from cdp_assets.audience import funnel, lookalike, profile, snapshot
+from cdp_assets.audience.checks import (
+    FEATURE_CHECKS,
+    FUNNEL_CHECKS,
+    LOOKALIKE_CHECKS,
+    MEMBER_CHECKS,
+    Audience,
+)
 from cdp_assets.audience.pictures import most_different
 from cdp_assets.partitions import SEGMENT_DIMENSION, segments_of_tenants
 from cdp_assets.quality import Check, Measure, Severity
@@ -133,6 +139,12 @@ def _features(conn: Connection, audience: Audience, summary: Summary) -> dict[st
     return {} if figure is None else {title: dg.MetadataValue.md(pictures.markdown(figure, title))}
 
 
+def _funnels(conn: Connection, audience: Audience, summary: Summary) -> dict[str, Any]:
+    frame = funnel.of_members(conn, audience.tenant_id, audience.segment_id)
+    _replace(conn, audience, summary, "segment_funnel", ("funnel_id", "step"), frame)
+    return {}
+
+
 def _lookalikes(conn: Connection, audience: Audience, summary: Summary) -> dict[str, Any]:
     frame = lookalike.nearest(conn, audience.segment_id)
     _replace(conn, audience, summary, "segment_lookalike", ("place",), frame)
@@ -160,6 +172,16 @@ segment_features = _asset(
     _features,
 )
 
+segment_funnel = _asset(
+    "segment_funnel",
+    "One row per segment, funnel and step: how many entries of members in the last 30 days got there, beside those of "
+    "everybody.",
+    FUNNEL_CHECKS,
+    ("audience.segment_member", "datasets.funnel_member", "datasets.funnel_daily"),
+    ("segment_id", "funnel_id", "step", "event_type", "entries", "rate_first", "customers_rate_first"),
+    _funnels,
+)
+
 segment_lookalike = _asset(
     "segment_lookalike",
     "One row per segment and place: the hundred customers nearest to the centre of the members' vectors, members left "
@@ -170,4 +192,4 @@ segment_lookalike = _asset(
     _lookalikes,
 )
 
-assets = [segment_member, segment_features, segment_lookalike]
+assets = [segment_member, segment_features, segment_funnel, segment_lookalike]

@@ -106,6 +106,25 @@ def members_have_features(audience: Audience) -> Measure:
     )
 
 
+def counts_are_members(audience: Audience) -> Measure:
+    """Steps whose entries are not those of the members in `datasets.funnel_member`."""
+    found = audience.rows(
+        "select s.funnel_id, s.step, s.entries, count(f.member_id) from audience.segment_funnel as s "
+        "left join datasets.funnel_member as f on f.tenant_id = s.tenant_id and f.funnel_id = s.funnel_id "
+        "and f.reached >= s.step and f.day between s.first_day and s.last_day and exists (select "
+        "from audience.members(%(segment)s) as m where m.customer_id = f.customer_id) "
+        "where s.tenant_id = %(tenant)s and s.segment_id = %(segment)s "
+        "group by s.funnel_id, s.step, s.entries having s.entries <> count(f.member_id) order by 1, 2"
+    )
+    return Measure(
+        len(found),
+        f"{len(found)} steps have another number of entries than the members have",
+        {"steps": len(found)},
+        ("funnel", "step", "entries", "of members"),
+        found[:SAMPLE_ROWS],
+    )
+
+
 def nobody_twice_and_no_member(audience: Audience) -> Measure:
     """Lookalikes who are members already, or who take two places."""
     found = audience.rows(
@@ -152,6 +171,16 @@ FEATURE_CHECKS: tuple[Check[Audience], ...] = (
         "Members without a row in datasets.customer_features, against 2 %.",
         "materialize datasets.customer_features of {tenant}, then this",
         members_have_features,
+    ),
+)
+
+FUNNEL_CHECKS: tuple[Check[Audience], ...] = (
+    Check(
+        "counts_are_members",
+        "Entries per step against datasets.funnel_member of the members.",
+        "materialize the partition again: dataset F was written in between",
+        counts_are_members,
+        blocking=True,
     ),
 )
 

@@ -104,11 +104,12 @@ def psi(before: pl.Series, now: pl.Series) -> float:
     Bins are deciles of `before` (equal values share a bin), missing values a bin of their own; an empty bin counts as
     half a row, so that the index stays finite.
     """
-    edges = np.unique(
-        np.quantile(before.drop_nulls().cast(pl.Float64).to_numpy(), np.linspace(0, 1, PSI_BINS + 1)[1:-1])
-        if before.len() > before.null_count()
-        else np.array([])
-    )
+    known = before.drop_nulls().cast(pl.Float64).to_numpy()
+    edges = np.array([])
+    if known.size:
+        inner = np.quantile(known, np.linspace(0, 1, PSI_BINS + 1)[1:-1])
+        # what lies below all that there was has a bin of its own, as what lies above has: a constant can move down, too
+        edges = np.unique(np.append(np.nextafter(known.min(), -np.inf), inner))
     p, q = _shares(before, edges), _shares(now, edges)
     return float(((q - p) * np.log(q / p)).sum())
 

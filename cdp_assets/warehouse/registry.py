@@ -76,8 +76,8 @@ def record_run(
             "insert into ops.etl_runs (tenant_id, run_id, dataset, partition_key, as_of, status, attempt, trigger, "
             "orchestrator_run_id, code_version, git_sha, git_dirty, config_hash) "
             "values (%s, %s, %s, %s, %s, 'running', %s, %s, %s, %s, %s, %s, %s)",
-            (tenant_id, summary.run_id, dataset, partition_key or tenant_id, as_of, attempt, trigger, orchestrator_run_id,
-             code_version(), commit, dirty, config_hash),
+            (tenant_id, summary.run_id, dataset, partition_key or tenant_id, as_of, attempt, trigger,
+             orchestrator_run_id, code_version(), commit, dirty, config_hash),
         )  # fmt: skip
     began = perf_counter()
     try:

@@ -154,17 +154,20 @@ def fit_gamma_gamma(purchases: Vector, mean: Vector) -> GammaGamma:
     scale = float(mean.mean())
     value = mean / scale
     lifted = np.array([0.0, 1.0, 0.0])
+    counts, place = np.unique(purchases, return_inverse=True)
+    paid = np.log(value * purchases)
 
     def cost(logs: Vector) -> tuple[float, Vector]:
         p, q, gamma = np.exp(logs) + lifted
-        n = p * purchases
+        n, of_n = p * purchases, p * counts
         seen = np.log(gamma + value * purchases)
-        paid = np.log(value * purchases)
-        likelihood = gammaln(n + q) - gammaln(n) - gammaln(q) + q * np.log(gamma) + n * paid - (n + q) * seen
+        of_counts = gammaln(of_n + q) - gammaln(of_n) - gammaln(q) + q * np.log(gamma)
+        likelihood = of_counts[place] + n * paid - (n + q) * seen
+        of_p, of_q = psi(of_n + q) - psi(of_n), psi(of_n + q) - psi(q) + np.log(gamma)
         slopes = np.stack(
             [
-                (psi(n + q) - psi(n) + paid - seen) * n,
-                (psi(n + q) - psi(q) + np.log(gamma) - seen) * (q - 1),
+                (of_p[place] + paid - seen) * n,
+                (of_q[place] - seen) * (q - 1),
                 q - (n + q) * gamma / np.exp(seen),
             ]
         )

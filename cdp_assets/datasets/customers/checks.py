@@ -117,7 +117,7 @@ def scores_spread(audit: Audit) -> Measure:
         return Measure(0, f"{buyers.height} buyers; shares are looked at from {MIN_BUYERS}", {"outside": 0})
     wrong = []
     for score, raw in SCORES.items():
-        tied = buyers[raw].value_counts()["count"].max() / buyers.height  # type: ignore[operator]
+        tied = float(buyers[raw].value_counts()["count"].to_numpy().max()) / buyers.height
         shares = dict(buyers[score].value_counts(normalize=True).iter_rows())
         for quintile in range(1, 6):
             share = shares.get(quintile, 0.0)

@@ -25,6 +25,18 @@ TIME_OF = {
 """Input -> when a row of it became known; a row without a time always was."""
 
 
+COLUMNS = {
+    "purchases": (
+        "article_id", "channel", "order_status", "is_revenue", "purchased_at", "purchased_on", "quantity",
+        "unit_price", "line_total", "currency",
+    ),
+    "customers": ("customer_since", "birth_date", "country", "language", "is_in_shop", "is_in_leo"),
+    "events": ("event_at", "event_on", "article_id"),
+    "reviews": ("created_at", "rating"),
+}  # fmt: skip
+"""Columns that are looked at, of the inputs that tell of customers: what is not carried along costs nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """The inputs, with `customer` (a number) in place of `customer_id`, and without rows of unknown customers.
@@ -48,23 +60,19 @@ def numbered(frames: Frames) -> World:
         .sort("customer_id")
         .with_row_index("customer")
     )
-    inputs = {
-        name: frame.join(ids, "customer_id").drop("customer_id") if "customer_id" in frame.columns else frame
-        for name, frame in frames.items()
+    made = {
+        "purchases": [_number("order_key").alias("order")],
+        "events": [canonical(pl.col("event_type")).alias("kind"), _number("session_id").alias("session")],
     }
-    inputs["events"] = (
-        inputs["events"]
-        .select(
-            "customer",
-            "event_at",
-            "event_on",
-            "article_id",
-            canonical(pl.col("event_type")).alias("kind"),
-            _number("session_id").alias("session"),
-        )
-        .sort("customer")
-    )
-    inputs["purchases"] = inputs["purchases"].with_columns(_number("order_key").alias("order"))
+    told = {
+        name: frames[name]
+        .select("customer_id", *columns, *made.get(name, ()))
+        .join(ids, "customer_id")
+        .drop("customer_id")
+        for name, columns in COLUMNS.items()
+    }
+    told["events"] = told["events"].sort("customer")
+    inputs = {**frames, **told}
     return World(ids, inputs)
 
 

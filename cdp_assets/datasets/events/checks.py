@@ -5,7 +5,7 @@ Belongs here: pure functions of a `Review`. What only all rows can tell is asked
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -256,9 +256,9 @@ def conversion_band(review: Review) -> Measure:
 def fresh(review: Review) -> Measure:
     """Age of the newest event; asked of full runs."""
     newest = review.tables.events_enriched["event_at"].max()
-    if not review.is_full or newest is None:
+    if not review.is_full or not isinstance(newest, datetime):
         return Measure(0, "asked of full runs with events")
-    age = review.now - newest  # type: ignore[operator]
+    age = review.now - newest
     return Measure(
         int(age > STALE),
         f"the newest event is {age.total_seconds() / 3600:.1f} hours old, {STALE.days * 24} are tolerated",

@@ -6,8 +6,9 @@ import dataframely as dy
 import polars as pl
 
 from cdp_assets.datasets.frames import MONEY, TIME
+from cdp_assets.warehouse.frames import Schema
 
-RAW = {
+RAW: Schema = {
     "event_id": pl.String, "source": pl.String, "source_event_type": pl.String, "event_at": TIME,
     "received_at": TIME, "customer_id": pl.String, "customer_reference": pl.String, "visitor_id": pl.String,
     "client_session_id": pl.String, "article_id": pl.String, "product_reference": pl.String,

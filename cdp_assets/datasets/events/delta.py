@@ -76,7 +76,8 @@ class Delta:
     def gone(self, table: str) -> pl.DataFrame:
         """Keys of rows that are no more."""
         key = CONTRACTS[table].primary_key()
-        return getattr(self.before, table).select(key).join(getattr(self.tables, table), on=key, how="anti")
+        old: pl.DataFrame = getattr(self.before, table)
+        return old.select(key).join(getattr(self.tables, table), on=key, how="anti")
 
     def different(self, table: str) -> pl.DataFrame:
         """Rows that are new or not as they were."""
@@ -173,4 +174,4 @@ def _moved(before: pl.DataFrame, pool: pl.DataFrame, replaced: pl.Series) -> pl.
     different = both.filter(
         pl.col("old").ne_missing(pl.col("new")) | pl.col("event_id").is_in(replaced.implode())
     )
-    return pl.concat([different["old"], different["new"]]).drop_nulls().unique().sort()
+    return different["new"].drop_nulls().unique().sort()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -103,8 +103,8 @@ def _funnel(given: Mapping[str, Any]) -> Funnel:
         *(f"{word!r} is no event type" for word in (*funnel.steps, *funnel.excluded) if word not in EVENT_TYPES),
         *(["it needs two steps at least"] if len(funnel.steps) < 2 else []),
         *(["window_minutes must be more than 0"] if funnel.window <= timedelta(0) else []),
-        *([f"order {funnel.order!r} is not ordered, strict or any"] if funnel.order not in Order.__args__ else []),
-        *([f"count_by {funnel.count_by!r} is not session or visitor"] if funnel.count_by not in Unit.__args__ else []),
+        *([f"order {funnel.order!r} is not ordered, strict or any"] if funnel.order not in get_args(Order) else []),
+        *([f"count_by {funnel.count_by!r} is not session or visitor"] if funnel.count_by not in get_args(Unit) else []),
         *(["a step cannot be excluded"] if set(funnel.steps) & set(funnel.excluded) else []),
     ]  # fmt: skip
     if problems:
@@ -258,7 +258,7 @@ def _members(
         "event_on",
     )[row[best]]  # fmt: skip
     states = pl.Series(["dropped", "open", "completed"])
-    return heads.select(
+    found: pl.DataFrame = heads.select(
         pl.lit(funnel.funnel_id).alias("funnel_id"),
         pl.col("event_on").alias("day"),
         pl.col(unit).alias("member_id"),
@@ -271,6 +271,7 @@ def _members(
         pl.Series(until).set(pl.Series(~is_open), None).cast(TIME).alias("open_until"),
         _lists(seconds, got - 1).alias("step_seconds"),
     )
+    return found
 
 
 def _lists(values: np.ndarray, lengths: np.ndarray) -> pl.Series:

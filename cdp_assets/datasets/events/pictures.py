@@ -41,7 +41,8 @@ def _funnel(daily: pl.DataFrame) -> Figure:
     axes.invert_yaxis()
     axes.margins(x=0.2)
     first, last = newest["day"].min(), newest["day"].max()
-    axes.set_title(f"{newest['count_by'][0]}s by step reached, {first} to {last}", fontsize=9, loc="left")
+    unit = str(newest.item(0, "count_by"))
+    axes.set_title(f"{unit}s by step reached, {first!s} to {last!s}", fontsize=9, loc="left")
     return figure
 
 

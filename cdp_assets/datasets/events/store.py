@@ -52,14 +52,19 @@ _LINKS: LiteralString = (
     "full join datasets.event_link as before using (tenant_id, kind, reference) "
     "where (now.key, now.category_id) is distinct from (before.key, before.category_id)"
 )
-_LINK = {"kind": pl.String, "reference": pl.String, "key": pl.String, "category_id": pl.Int64}
+_LINK: Schema = {"kind": pl.String, "reference": pl.String, "key": pl.String, "category_id": pl.Int64}
 
 _ORDERS: LiteralString = (
     "select 'shop:' || o.id as reference, s.order_number, s.order_total as order_value, s.currency "
     "from raw.orders as o left join staging.stg_orders as s on o.tenant_id = s.tenant_id and o.id = s.order_id "
     "where o._etl_loaded_at >= %(since)s"
 )
-_ORDER = {"reference": pl.String, "order_number": pl.String, "order_value": MONEY, "currency": pl.String}
+_ORDER: Schema = {
+    "reference": pl.String,
+    "order_number": pl.String,
+    "order_value": MONEY,
+    "currency": pl.String,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import TYPE_CHECKING
 
 import polars as pl
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from cdp_assets.datasets.reviews import lexicon_en
+
+if TYPE_CHECKING:
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 ALPHA = 15.0
 """VADER's: compound = s / sqrt(s * s + 15), s the sum of strengths."""
@@ -20,6 +23,8 @@ ALPHA = 15.0
 
 @cache
 def _analyser() -> SentimentIntensityAnalyzer:
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
     analyser = SentimentIntensityAnalyzer()
     for strength, listed in lexicon_en.WORDS.items():
         analyser.lexicon.update(dict.fromkeys(_listed(listed), strength))

@@ -83,6 +83,33 @@ comment on column audience.segment_features.value is 'Mean, or share of the leve
 comment on column audience.segment_features.customers_value is 'The same over all customers';
 comment on column audience.segment_features.difference is '(value - customers_value) / standard deviation over all customers; null where all are alike';
 
+create table audience.segment_funnel (
+    tenant_id text not null,
+    segment_id text not null collate "C",
+    funnel_id text not null,
+    step bigint not null,
+    event_type text not null,
+    count_by text not null,
+    entries bigint not null,
+    open bigint not null,
+    rate_first double precision,
+    customers_entries bigint not null,
+    customers_rate_first double precision,
+    first_day date not null,
+    last_day date not null,
+    primary key (tenant_id, segment_id, funnel_id, step)
+);
+call ops.isolate('audience.segment_funnel');
+comment on table audience.segment_funnel is 'One row per segment, funnel and step: how far the members'' entries of the last 30 days got, beside those of all customers';
+comment on column audience.segment_funnel.count_by is 'What an entry is: of a session, or of a visitor and day';
+comment on column audience.segment_funnel.entries is 'Entries of members that reached the step';
+comment on column audience.segment_funnel.open is 'Those of them that got no further yet, and still can';
+comment on column audience.segment_funnel.rate_first is 'Share of the members'' entries into the funnel; null without any';
+comment on column audience.segment_funnel.customers_entries is 'Entries of everybody that reached the step, visitors who are not known included';
+comment on column audience.segment_funnel.customers_rate_first is 'Share of everybody''s entries into the funnel';
+comment on column audience.segment_funnel.first_day is 'First day of entry that counts';
+comment on column audience.segment_funnel.last_day is 'Last day of entry that counts: the newest that there is';
+
 create table audience.segment_lookalike (
     tenant_id text not null,
     segment_id text not null collate "C",
