@@ -58,9 +58,12 @@ def oracle(rows: Rows, customer: str, as_of: date) -> dict[str, Any]:
         row["order_key"] for row in mine("purchases", "purchased_at") if row["order_status"] == "cancelled"
     }
     events = mine("events", "event_at")
-    days = {day_of(row["event_at"]) for row in events} | {day_of(row["purchased_at"]) for row in bought}
+    days = {day_of(row["event_at"]) for row in events}
+    for order in {row["order_key"] for row in bought}:
+        days.add(min(day_of(row["purchased_at"]) for row in bought if row["order_key"] == order))
     found |= _of_events(events, as_of) | {"cancelled_orders": len(cancelled), "active_days": len(days)}
-    found["active"] = any((as_of - day).days < 90 for day in days)
+    came = days | {day_of(row["purchased_at"]) for row in bought}
+    found["active"] = any((as_of - day).days < 90 for day in came)
     ratings = [row["rating"] for row in mine("reviews", "created_at") if row["rating"] is not None]
     found |= {
         "reviews_written": len(mine("reviews", "created_at")),
@@ -126,6 +129,7 @@ def _of_orders(bought: list[dict[str, Any]], as_of: date, rows: Rows) -> dict[st
     ages = [(as_of - day_of(moment)).days for moment in times]
     days = sorted({day_of(moment) for moment in times})
     gaps = [(later - earlier).days for earlier, later in pairwise(days)]
+    recency = min(((as_of - day_of(row["purchased_at"])).days for row in bought), default=0)
     main = sum(any(row["currency"] == "VND" for row in order) for order in orders.values())
     revenue = _total((row for row in bought if row["currency"] == "VND"), "line_total")
     channels = Counter(order[0]["channel"] for order in orders.values() if order[0]["channel"] != "unknown")
@@ -143,7 +147,7 @@ def _of_orders(bought: list[dict[str, Any]], as_of: date, rows: Rows) -> dict[st
         "avg_basket_size": _total(bought, "quantity") / len(orders) if orders else None,
         "days_between_orders_mean": mean(gaps) if gaps else None,
         "days_between_orders_std": stdev(gaps) if len(gaps) > 1 else None,
-        "days_to_next_expected": mean(gaps) - (as_of - days[-1]).days if gaps else None,
+        "days_to_next_expected": mean(gaps) - recency if gaps else None,
         "orders_trend_30d": (last + 1) / (before + 1),
         "most_used_sales_channel": _favourite(channels),
         "most_used_channel_share": max(channels.values()) / channels.total() if channels else None,

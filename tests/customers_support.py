@@ -158,10 +158,11 @@ def random_rows(seed: int, customers: int = 50, days: int = 400) -> Rows:
         for _ in range(int(rng.integers(1, 4))):
             amount = int(rng.choice([-250, 0, 99, 150, 4_000], p=[0.08, 0.08, 0.4, 0.34, 0.1]))
             article = f"shop:{int(rng.integers(1, 9))}"
+            later = timedelta(hours=30) if rng.random() < 0.1 else timedelta()
             purchases.append(
                 line(
-                    who, when, amount, order=f"shop:{number}", quantity=int(rng.integers(1, 4)), currency=currency,
-                    status=status, article=article, channel=channel,
+                    who, when + later, amount, order=f"shop:{number}", quantity=int(rng.integers(1, 4)),
+                    currency=currency, status=status, article=article, channel=channel,
                 )
             )  # fmt: skip
     events = [

@@ -27,7 +27,7 @@ from cdp_assets.datasets.customers.people import numbered
 from cdp_assets.demo.draw import draw_model
 from cdp_assets.demo.model import WORLD_END
 from cdp_assets.demo.sizes import size_named, tenant_spec
-from tests.customers_support import AS_OF, SCOPE, ago, features_of, frames, line, person
+from tests.customers_support import AS_OF, SCOPE, ago, features_of, frames, line, person, random_rows
 
 
 @dataclass
@@ -214,6 +214,14 @@ def test_orders_of_one_day_are_one_purchase_and_the_first_day_is_not_counted() -
     (found,) = histories_of(rows).values()
     assert (found["x"], found["t_x"], found["t"]) == (3, 95, 100)
     assert (found["n"], found["value"]) == (2, 60)
+
+
+def test_repeat_purchases_are_the_days_with_an_order_after_the_first() -> None:
+    rows = random_rows(12)["purchases"]
+    features = features_of(purchases=rows)
+    assert {customer: seen["x"] + 1 for customer, seen in histories_of(rows).items()} == {
+        customer: row["order_days"] for customer, row in features.items() if row["order_days"]
+    }
 
 
 def shop(seed: int = 4, customers: int = 300) -> list[dict[str, Any]]:

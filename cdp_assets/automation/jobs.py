@@ -16,6 +16,7 @@ from cdp_assets.automation.decisions import TABLES, Mode
 from cdp_assets.automation.runs import FINISHED, SEGMENT_TAG, STAGE_OF_JOB
 from cdp_assets.checks.shop import shop_checks
 from cdp_assets.datasets.catalog import tables_of
+from cdp_assets.datasets.events.contract import CONTRACTS as EVENT_TABLES
 from cdp_assets.modeling.assets import views
 from cdp_assets.partitions import segments_of_tenants, tenants
 from cdp_assets.policies import TENANT_TAG
@@ -200,6 +201,25 @@ customer_features = _dataset_job(
 timeseries = _dataset_job("timeseries", "Dataset D of one tenant: sales by day and week.", *tables_of("D"))
 reviews_nlp = _dataset_job("reviews_nlp", "Dataset E of one tenant: what reviews say.", *tables_of("E"))
 
+EVENTS = dg.AssetSelection.assets(*(["datasets", table] for table in EVENT_TABLES))
+
+events_and_funnels = _asset_job(
+    "events_and_funnels",
+    "Dataset F of one tenant: what was written since the last run, and the visitors that it touches.",
+    EVENTS,
+    dict,
+    {"dagster/priority": "1"},
+)
+
+events_and_funnels_close = _asset_job(
+    "events_and_funnels_close",
+    "Dataset F of one tenant from all of its events: windows moved to the last whole day, orders compared, versions "
+    "kept.",
+    EVENTS,
+    lambda: {"ops": {"events": {"config": {"full": True}}}},
+    {"dagster/priority": "-1"},
+)
+
 audience_refresh = _asset_job(
     "audience_refresh",
     "One segment of one tenant: its members as a snapshot, what they are like, who is like them.",
@@ -289,6 +309,8 @@ jobs: list["dg.JobDefinition | UnresolvedAssetJobDefinition"] = [
     customer_features,
     timeseries,
     reviews_nlp,
+    events_and_funnels,
+    events_and_funnels_close,
     audience_refresh,
     purge_old_runs,
 ]

@@ -30,6 +30,8 @@ STAGE_OF_JOB = {
     "customer_features": "datasets",
     "timeseries": "datasets",
     "reviews_nlp": "datasets",
+    "events_and_funnels": "events",
+    "events_and_funnels_close": "events",
     "audience_refresh": "audience",
 }
 """Job -> stage that it works for; every other run, a person's too, counts as one of LEO's landing."""

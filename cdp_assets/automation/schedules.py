@@ -17,6 +17,8 @@ from cdp_assets.automation.jobs import (
     articles_content,
     audience_refresh,
     customer_features,
+    events_and_funnels,
+    events_and_funnels_close,
     leo_cdp_sweep,
     leo_cdp_sync,
     leo_segment_etl,
@@ -196,6 +198,22 @@ marts_refresh_hourly = _regular(
     nobody="the marts of every active tenant hold all that was landed",
 )
 
+# Three minutes after the shop's sync, eight after LEO's: events of both are there.
+events_and_funnels_every_15_minutes = _regular(
+    "events_and_funnels_every_15_minutes",
+    events_and_funnels,
+    "13,28,43,58 * * * *",
+    "Every 15 minutes: dataset F of every active tenant that has no run of it in flight.",
+    stage="events",
+)
+
+events_and_funnels_close_nightly = _nightly(
+    "events_and_funnels_close_nightly",
+    events_and_funnels_close,
+    "50 1 * * *",
+    "Nightly at 1:50, after both sweeps: dataset F of every active tenant from all of its events.",
+)
+
 # The hours of seed 001: each dataset is as of the day that has just ended.
 reviews_nlp_nightly = _nightly("reviews_nlp_nightly", reviews_nlp, "0 1 * * *", "Nightly at 1:00: dataset E.")
 user_item_interactions_nightly = _nightly(
@@ -294,6 +312,8 @@ schedules = [
     shop_sync_every_15_minutes,
     shop_sweep_nightly,
     marts_refresh_hourly,
+    events_and_funnels_every_15_minutes,
+    events_and_funnels_close_nightly,
     reviews_nlp_nightly,
     user_item_interactions_nightly,
     articles_content_nightly,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 
 import click
@@ -18,7 +19,18 @@ from cdp_assets.warehouse import quarantine as store
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.tenants import TenantError
 
-COLLECTION = click.Choice([*CONTRACTS, *(spec.collection for spec in SPECS.values())])
+
+class Collection(click.Choice[str]):
+    """A collection of LEO, a table of the shop, or `datasets.NAME`; to list those would load all datasets, for seconds."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name as the quarantine has it."""
+        if re.fullmatch(r"datasets\.[a-z_]+", value):
+            return value
+        return super().convert(value, param, ctx)
+
+
+COLLECTION = Collection([*CONTRACTS, *(spec.collection for spec in SPECS.values())])
 REPLAYED = click.Choice(list(CONTRACTS))
 
 
@@ -29,7 +41,7 @@ def quarantine() -> None:
 
 @quarantine.command("list")
 @click.option("--tenant", "tenant_id", type=TENANT, help="One tenant only.")
-@click.option("--collection", type=COLLECTION, help="One collection only.")
+@click.option("--collection", type=COLLECTION, help="One collection only, or datasets.NAME.")
 @click.option("--limit", default=50, show_default=True, help="Entries shown per tenant.")
 def list_(tenant_id: str | None, collection: str | None, limit: int) -> None:
     """List open entries, oldest first.

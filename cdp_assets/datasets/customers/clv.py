@@ -72,15 +72,10 @@ def histories(scope: Scope, sales: Sales) -> pl.DataFrame:
     the share of days that have one, smoothed. Orders of one day are one purchase; the first day starts the clock and
     is not counted.
     """
-    main = ~pl.col("is_return") & pl.col("is_main")
     days = (
-        sales.lines.group_by("customer", pl.col("purchased_on").alias("day"))
-        .agg(
-            pl.when(main).then(pl.col("line_total")).sum().alias("value"),
-            (~pl.col("is_return")).any().alias("bought"),
-        )
-        .filter("bought")
-        .select("customer", "day", "value", pl.col("day").min().over("customer").alias("first"))
+        sales.orders.group_by("customer", pl.col("ordered_on").alias("day"))
+        .agg(pl.col("value").sum())
+        .with_columns(pl.col("day").min().over("customer").alias("first"))
     )
     paid = pl.col("value") > 0
     valued = (pl.col("day") > pl.col("first")) & paid

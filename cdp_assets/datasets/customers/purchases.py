@@ -22,7 +22,7 @@ class Sales:
     Attributes:
         lines: lines of sales, returns among them; `is_return`, `is_main` (of the main currency), `age` in days.
         orders: one row per customer and order with something bought: `ordered_at`, `ordered_on`, `age`, `channel`,
-            `is_main`. An order belongs to the time of its first line.
+            `value` in the main currency, `is_main`. An order belongs to the time of its first line.
         cancelled: orders that were cancelled, one row per customer and order.
     """
 
@@ -49,6 +49,7 @@ def sales_of(scope: Scope, purchases: pl.DataFrame) -> Sales:
             pl.col("purchased_on").min().alias("ordered_on"),
             pl.col("age").max(),
             pl.col("channel").min(),
+            pl.when("is_main").then(pl.col("line_total")).sum().alias("value"),
             pl.col("is_main").any(),
         )
     )

@@ -31,7 +31,7 @@ STALE = timedelta(days=2)
 MIN_SESSIONS, BAND_DAYS, BAND = 100, 7, 2.0
 """A conversion rate outside half and twice the median of the week before is asked about, from 100 sessions a day."""
 
-MAX_UNMATCHED = 0.05
+MIN_ORDERS, MAX_UNMATCHED = 50, 0.05
 """Share of orders that only one side knows: telephone orders have no event, imports no page."""
 
 
@@ -274,11 +274,12 @@ def purchases_match_orders(review: Review) -> Measure:
     unmatched = review.unmatched()
     told = review.tables.events_enriched.filter("is_conversion")["order_number"].drop_nulls().n_unique()
     count = sum(map(len, unmatched.values()))
-    share = count / max(told + len(unmatched["orders"]), 1)
+    known = told + len(unmatched["orders"])
+    share = count / max(known, 1)
     return Measure(
-        count if share > MAX_UNMATCHED else 0,
+        count if known >= MIN_ORDERS and share > MAX_UNMATCHED else 0,
         f"{len(unmatched['orders'])} orders without an event, {len(unmatched['events'])} events without an order "
-        f"({share:.2%}, {MAX_UNMATCHED:.0%} are tolerated)",
+        f"({share:.2%}, {MAX_UNMATCHED:.0%} are tolerated, from {MIN_ORDERS} orders)",
         {"orders": len(unmatched["orders"]), "events": len(unmatched["events"]), "share": share},
         ("only in", "order"),
         [(side, number) for side, numbers in unmatched.items() for number in numbers[: SAMPLE_ROWS // 2]],

@@ -174,4 +174,4 @@ def _moved(before: pl.DataFrame, pool: pl.DataFrame, replaced: pl.Series) -> pl.
     different = both.filter(
         pl.col("old").ne_missing(pl.col("new")) | pl.col("event_id").is_in(replaced.implode())
     )
-    return different["new"].drop_nulls().unique().sort()
+    return pl.concat([different["old"], different["new"]]).drop_nulls().unique().sort()

@@ -100,7 +100,7 @@ def _snapshot(name: str, revision: str) -> Path:
     try:
         try:
             cached = fetch(local=True)
-            if (cached / "config.json").is_file() and any(cached.rglob("*.safetensors")):
+            if (_home(cached) / "config.json").is_file() and any(cached.rglob("*.safetensors")):
                 return cached
         except LocalEntryNotFoundError:
             pass
@@ -111,19 +111,19 @@ def _snapshot(name: str, revision: str) -> Path:
     except HfHubHTTPError as error:
         raise ProviderMisconfigured(
             f"sentence-transformers {name}: the hub answers {error.response.status_code} for revision "
-            f"{revision or 'main'}: check CDP_EMBED_MODEL_ID, CDP_EMBED_MODEL_REVISION and, for a gated model, HF_TOKEN"
+            f"{revision or 'main'}: check the model's id and revision in the settings and, for a gated model, HF_TOKEN"
         ) from error
     except (OSError, LocalEntryNotFoundError) as error:
         raise ProviderUnavailable(
             f"sentence-transformers {name}: not in the hub's cache on this machine, and the hub cannot be reached; "
-            "download it once where there is a network, or name a folder in CDP_EMBED_MODEL_ID"
+            "download it once where there is a network, or name a folder in its place"
         ) from error
 
 
 def _described(provider: str, name: str, revision: str, folder: Path) -> ModelSpec:
     who = f"{provider} {name}"
-    config = _json(folder / "config.json", who)
-    modules = _json(folder / "modules.json", who) if (folder / "modules.json").is_file() else []
+    config = _json(_home(folder) / "config.json", who)
+    modules = _modules(folder, who)
     if "auto_map" in config or not all(
         str(module.get("type", "")).startswith("sentence_transformers.") for module in modules
     ):
@@ -133,6 +133,17 @@ def _described(provider: str, name: str, revision: str, folder: Path) -> ModelSp
     _refuse_pickles(folder, modules, who)
     passage, query = _prefixes(name, folder, who)
     return ModelSpec(provider, name, revision, _dimension(folder, modules, config, who), passage, query)
+
+
+def _modules(folder: Path, who: str) -> list[dict[str, Any]]:
+    file = folder / "modules.json"
+    return list(_json(file, who)) if file.is_file() else []
+
+
+def _home(folder: Path) -> Path:
+    """Where the transformer lies: CLIP models of older releases have it in the folder of their one module."""
+    modules = _modules(folder, folder.name)
+    return folder / str(modules[0].get("path", "")) if modules else folder
 
 
 def _refuse_pickles(folder: Path, modules: list[dict[str, Any]], who: str) -> None:
@@ -150,8 +161,12 @@ def _refuse_pickles(folder: Path, modules: list[dict[str, Any]], who: str) -> No
 
 
 def _dimension(folder: Path, modules: list[dict[str, Any]], config: dict[str, Any], who: str) -> int:
-    """Components of a sentence vector: the last dense layer's, else the pooling's, else the hidden size."""
-    found: Any = config.get("hidden_size") or config.get("dim") or config.get("d_model")
+    """Components of a vector: the last dense layer's, else the pooling's, else the hidden size.
+
+    Models of texts and images have two hidden sizes, and one projection of both.
+    """
+    sizes = ("projection_dim", "hidden_size") if "vision_config" in config else ("hidden_size", "dim", "d_model")
+    found: Any = next((config[size] for size in sizes if config.get(size)), None)
     for module in modules:
         kind = str(module["type"]).rpartition(".")[2]
         if kind == "Pooling":
