@@ -95,6 +95,10 @@ class Settings(BaseSettings):
     embed_timeout_s: float = Field(60.0, gt=0, description="Seconds that one call to a service may take")
     vertex_project: str = Field("", description="Google Cloud project of the vertex provider")
     vertex_location: str = Field("us-central1", description="Region of the vertex provider")
+    image_model_id: str = Field(
+        "clip-ViT-B-32",
+        description="Model that turns images of articles into vectors: hub id or folder; blank = none",
+    )
 
     slack_webhook_url: SecretStr | None = Field(None, description="Incoming webhook for run alerts")
     smtp_host: str = Field("", description="Mail server for run alerts; blank = no mail")

@@ -170,6 +170,8 @@ def test_routines_called_for_their_own_tenant_leave_the_other_alone(
 REMOVING = ("embedding.drop_partitions", "ops.remove_tenant")
 
 READERS_CALL = {
+    "audience.members",
+    "audience.members_hash",
     "ops.current_tenant",
     *(
         f"embedding.{name}"

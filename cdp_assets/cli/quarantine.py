@@ -21,7 +21,7 @@ from cdp_assets.warehouse.tenants import TenantError
 
 
 class Collection(click.Choice[str]):
-    """A collection of LEO, a table of the shop, or `datasets.NAME`; to list those would load all datasets, for seconds."""
+    """A collection of LEO, a table of the shop, or `datasets.NAME`: listing those would load every dataset first."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name as the quarantine has it."""

@@ -56,6 +56,8 @@ def contract_kept(audit: Audit) -> Measure:
 def row_count_band(audit: Audit) -> Measure:
     """Rows against the median of the last versions; nothing is an error once there was something."""
     rows = audit.table.height
+    if audit.built.off:
+        return Measure(0, f"no rows: {audit.built.off}", {"rows": rows})
     if not rows and audit.history and audit.history[-1]:
         return Measure(1, f"no rows, and {audit.history[-1]} in the version before", {"rows": 0})
     if len(audit.history) < HISTORY:

@@ -110,11 +110,11 @@ FRAMES: dict[str, Frame] = {
     ),
     # One row per article, as dataset B cleaned it.
     "articles_content": Frame(
-        "select article_id, prod_name, product_group_name, brand, detail_desc, content_hash "
+        "select article_id, sku, prod_name, product_group_name, brand, detail_desc, content_hash "
         "from datasets.articles_content where created_at is null or created_at < %(until)s",
         {
-            "article_id": pl.String, "prod_name": pl.String, "product_group_name": pl.String, "brand": pl.String,
-            "detail_desc": pl.String, "content_hash": pl.String,
+            "article_id": pl.String, "sku": pl.String, "prod_name": pl.String, "product_group_name": pl.String,
+            "brand": pl.String, "detail_desc": pl.String, "content_hash": pl.String,
         },
         ("datasets.articles_content",),
     ),

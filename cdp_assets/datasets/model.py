@@ -66,12 +66,14 @@ class Built:
         files: further files of the version (exports, matrices), by name; the same input gives the same bytes.
         time_column: column of `table` with the time or day that a row tells of; None where it tells of none.
         numbers: what the asset's page shows beside the row count.
+        off: why there are no rows, where nobody asked for any; blank where there should be some.
     """
 
     table: pl.DataFrame
     files: Mapping[str, bytes] = field(default_factory=dict)
     time_column: str | None = None
     numbers: Mapping[str, float | int | str] = field(default_factory=dict)
+    off: str = ""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ class Tenant:
         source: for `arango`: hosts (list), database, username, password_secret (name of the secret), auth
             (`basic` or `jwt`), ca (path of a CA file, optional). For `dump`: folder, database (optional).
         options: default_currency, default_region (of phone numbers), as_of (ISO; fixes "today" for demo data),
-            max_delete_share, segments (ids that the hourly segment ETL runs).
+            max_delete_share, segments (ids that the hourly segment ETL runs), image_root (folder or s3:// address of
+            the images of articles).
         shop: the shop database: dsn (without password), password_secret (name of the secret, optional), timezone (of
             its naive times, optional); None when the tenant has none.
     """

@@ -1,4 +1,4 @@
-"""Columns and rules of `datasets.articles_content` and `datasets.articles_tfidf`."""
+"""Columns and rules of `datasets.articles_content`, `articles_tfidf` and `articles_image_vectors`."""
 
 from __future__ import annotations
 
@@ -66,3 +66,16 @@ class ArticlesTfidf(dy.Schema):
     n_terms = dy.Int64(min=0)
     norm = dy.Float64(min=0)
     content_hash = dy.String(regex=_SHA256)
+
+
+class ArticlesImageVectors(dy.Schema):
+    """One row per article with an image, and model. What a vector must be is checked as a whole (`image_checks`)."""
+
+    article_id = dy.String(primary_key=True, min_length=1)
+    model_id = dy.String(primary_key=True, min_length=1)
+    model_revision = dy.String()
+    modality = dy.String(regex="^image$")
+    dim = dy.Int64(min=1)
+    vector = dy.List(dy.Float32())
+    vector_norm = dy.Float64()
+    image_sha256 = dy.String(regex=_SHA256)

@@ -1,12 +1,12 @@
-"""Dataset B as the graph knows it: articles, and their sparse vectors."""
+"""Dataset B as the graph knows it: articles, their sparse vectors, and the vectors of their images."""
 
 from __future__ import annotations
 
-from cdp_assets.datasets.articles import tfidf
+from cdp_assets.datasets.articles import image_checks, image_vectors, tfidf
 from cdp_assets.datasets.articles.build import build
 from cdp_assets.datasets.articles.changes import FINGERPRINTS
 from cdp_assets.datasets.articles.checks import CHECKS
-from cdp_assets.datasets.articles.contract import Articles, ArticlesTfidf
+from cdp_assets.datasets.articles.contract import Articles, ArticlesImageVectors, ArticlesTfidf
 from cdp_assets.datasets.articles.pictures import pictures
 from cdp_assets.datasets.model import Dataset
 
@@ -34,4 +34,18 @@ ARTICLES_TFIDF = Dataset(
     build=tfidf.build,
     checks=tfidf.CHECKS,
     shows=("article_id", "tfidf_vector_ref", "n_terms", "norm"),
+)
+
+ARTICLES_IMAGE_VECTORS = Dataset(
+    name="articles_image_vectors",
+    letter="B",
+    description="One row per article with an image, and model: the image's CLIP vector, of length 1. Images lie in the "
+    "folder that the tenant's option image_root names, as <article_id or sku>.<png, jpg or webp>; only new ones are "
+    "embedded. refused.parquet of the version lists those that cannot be read.",
+    contract=ArticlesImageVectors,
+    reads=("articles_content",),
+    build=image_vectors.build,
+    checks=image_checks.CHECKS,
+    shows=("article_id", "model_id", "dim", "vector_norm", "image_sha256"),
+    continues=(image_vectors.TABLE,),
 )

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import polars as pl
 
-from cdp_assets.datasets.event_types import EVENT_TYPES
+from cdp_assets.datasets.event_types import EVENT_TYPES, EventType
 from cdp_assets.datasets.events import vocabulary as words
 from cdp_assets.datasets.events.contract import FunnelDays, FunnelMembers
 from cdp_assets.datasets.events.order import in_order
@@ -25,7 +25,6 @@ Unit = Literal["session", "visitor"]
 
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_KINDS = pl.Enum(EVENT_TYPES)
 _CODES = {name: place for place, name in enumerate(EVENT_TYPES)}
 _OTHER = len(EVENT_TYPES)
 _EMPTY = FunnelMembers.create_empty().select(FunnelMembers.column_names())
@@ -127,7 +126,9 @@ def members(funnel: Funnel, events: pl.DataFrame, now: datetime) -> pl.DataFrame
     if events.is_empty():
         return _EMPTY
     order = in_order(events, unit)
-    kind = events["event_type"].cast(_KINDS, strict=False).to_physical().gather(order.row).fill_null(_OTHER)
+    kind = (
+        events["event_type"].cast(EventType, strict=False).to_physical().gather(order.row).fill_null(_OTHER)
+    )
     code, owner, at, row = kind.to_numpy(), order.owner, order.at, order.row
     ends = np.flatnonzero(np.append(owner[1:] != owner[:-1], True))
     last = np.repeat(at[ends], np.diff(ends, prepend=-1))

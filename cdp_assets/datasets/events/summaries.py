@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from cdp_assets.datasets.event_types import EVENT_TYPES, canonical
+from cdp_assets.datasets.event_types import EventType, canonical
 from cdp_assets.datasets.events import vocabulary as words
 from cdp_assets.datasets.events.contract import Events, Sessions
 from cdp_assets.datasets.events.sessions import Sessionized, sessionize
@@ -22,7 +22,6 @@ _FROM_EVENTS = (
     "article_id", "order_number", "order_value", "currency", "page", "utm_source", "campaign_id", "device_type",
     "is_bot", "bot_reason", "is_quarantined",
 )  # fmt: skip
-_KINDS = pl.Enum(EVENT_TYPES)
 _TEXTS = ("page", "utm_source", "campaign_id", "device_type")
 """Columns of which a session takes the first that any of its events has."""
 
@@ -102,7 +101,7 @@ def _sessions(scope: Scope, tracked: pl.DataFrame, found: Sessionized) -> pl.Dat
     # filtered is filtered before, and texts are fetched by the number of their row.
     sessions = (
         told.lazy()
-        .with_columns(pl.col("event_type").cast(_KINDS, strict=False).alias("_kind"))
+        .with_columns(pl.col("event_type").cast(EventType, strict=False).alias("_kind"))
         .with_columns(
             pl.when(kind == "purchase").then(at).alias("_buy"),
             pl.when(kind == "add_to_cart").then(at).alias("_cart"),

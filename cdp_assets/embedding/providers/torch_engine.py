@@ -1,4 +1,4 @@
-"""A local model on torch: on a GPU, and for models that a graph cannot hold.
+"""A local model on torch: on a GPU, for images, and for models that a graph cannot hold.
 
 Belongs here: loading a model safely, encoding with it. Does not belong here: the exported graph (`export`, `graph`),
 which is over twice as fast on a CPU.
@@ -73,10 +73,12 @@ class TorchEngine:
         if device == "cpu":
             torch.set_num_threads(machine.cores())
         self._model = load_model(folder, device=device, precision=precision)
+        self.takes_images = "image" in self._model.modalities
 
-    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def embed(self, inputs: Sequence[Any]) -> npt.NDArray[np.float32]:
+        """Of texts, or of images where the model takes them."""
         found: Any = self._model.encode(
-            list(texts), batch_size=self._batch, convert_to_tensor=True, show_progress_bar=False
+            list(inputs), batch_size=self._batch, convert_to_tensor=True, show_progress_bar=False
         )
         # numpy has no bfloat16
         return np.asarray(found.float().cpu().numpy(), np.float32)

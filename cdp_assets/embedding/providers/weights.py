@@ -165,7 +165,9 @@ def _dimension(folder: Path, modules: list[dict[str, Any]], config: dict[str, An
 
     Models of texts and images have two hidden sizes, and one projection of both.
     """
-    sizes = ("projection_dim", "hidden_size") if "vision_config" in config else ("hidden_size", "dim", "d_model")
+    sizes = (
+        ("projection_dim", "hidden_size") if "vision_config" in config else ("hidden_size", "dim", "d_model")
+    )
     found: Any = next((config[size] for size in sizes if config.get(size)), None)
     for module in modules:
         kind = str(module["type"]).rpartition(".")[2]

@@ -72,3 +72,26 @@ comment on column datasets.articles_tfidf.tfidf_vector_ref is 'Row of the matrix
 comment on column datasets.articles_tfidf.n_terms is 'Words and pieces of words with a weight; 0 when none is in a second article';
 comment on column datasets.articles_tfidf.norm is 'Length of the vector: 1, or 0 without a term';
 comment on column datasets.articles_tfidf.content_hash is 'Of the text that was read: articles_content.content_hash';
+
+create table datasets.articles_image_vectors (
+    tenant_id text not null,
+    article_id text not null,
+    model_id text not null,
+    model_revision text not null,
+    modality text not null,
+    dim bigint not null,
+    vector public.vector not null,
+    vector_norm double precision not null,
+    image_sha256 text not null,
+    primary key (tenant_id, article_id, model_id)
+);
+call ops.isolate('datasets.articles_image_vectors');
+
+comment on table datasets.articles_image_vectors is 'One row per article with an image, and model. Without an index: one would be shared by tenants, and the articles of one tenant are compared in a tenth of a second per 100,000';
+comment on column datasets.articles_image_vectors.model_id is 'Name, dimension and fingerprint of the model: another id, another space. Texts embedded by the same model can be compared with these vectors, those of embedding.* cannot';
+comment on column datasets.articles_image_vectors.model_revision is 'Commit of a model of the hub, or hash of the files of a local one';
+comment on column datasets.articles_image_vectors.modality is 'image';
+comment on column datasets.articles_image_vectors.dim is 'Components of the vector';
+comment on column datasets.articles_image_vectors.vector is 'Of length 1, six decimals: vector <=> other is 1 minus the cosine';
+comment on column datasets.articles_image_vectors.vector_norm is 'Length of the vector';
+comment on column datasets.articles_image_vectors.image_sha256 is 'Of the bytes of the image; the same bytes are never embedded twice by one model';
