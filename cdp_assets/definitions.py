@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from cdp_assets.audience import assets as audience
+from cdp_assets.automation.catalogue import articles_changed
 from cdp_assets.automation.embedding import embedding_jobs
 from cdp_assets.automation.jobs import jobs
 from cdp_assets.automation.run_status import run_status_sensors
@@ -56,7 +57,7 @@ def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Defin
         asset_checks=[*landing_checks, *shop_checks, *embedding_checks],
         jobs=jobs,
         schedules=schedules,
-        sensors=[*sensors, embedding_jobs, *run_status_sensors],
+        sensors=[*sensors, embedding_jobs, articles_changed, *run_status_sensors],
         resources={
             "warehouse": WarehouseResource(),
             "sources": SourcesResource(),

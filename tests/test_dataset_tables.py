@@ -26,6 +26,9 @@ TYPES: dict[type[pl.DataType], str] = {
     pl.List: "jsonb",
     pl.Struct: "jsonb",
 }
+VECTOR = pl.List(pl.Float32)
+"""What pgvector holds."""
+
 PERSONAL = ("name", "email", "phone", "address", "birth")
 """Words that name personal data in a column of persons."""
 
@@ -40,7 +43,7 @@ def test_the_table_is_what_the_contract_says(dataset: Dataset, owner_dsn: str) -
         }
     assert found.pop("tenant_id") == ("text", False)
     expected = {
-        name: (TYPES[type(column.dtype)], column.nullable)
+        name: ("vector" if column.dtype == VECTOR else TYPES[type(column.dtype)], column.nullable)
         for name, column in dataset.contract.columns().items()
     }
     assert found == expected

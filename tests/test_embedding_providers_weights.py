@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cdp_assets.embedding.providers.factory import spec_of
+from cdp_assets.embedding.providers.images import open_image_model
 from cdp_assets.embedding.providers.model import (
     ModelSpec,
     ProviderMisconfigured,
@@ -119,6 +120,31 @@ def test_a_hub_model_in_the_cache_needs_no_network_and_is_known_by_its_commit(
         "sentence-transformers", "intfloat/multilingual-e5-base", commit, 32, "passage: ", "query: "
     )
     assert find_weights("intfloat/multilingual-e5-base", commit).folder.name == commit
+
+
+def test_the_image_model_of_the_settings_is_known_by_the_librarys_short_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the layout of the hub: configuration and weights in the folder of the one module."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    commit = "c0ffee" * 6 + "beef"
+    stored = tmp_path / "models--sentence-transformers--clip-ViT-B-32"
+    files = {
+        "config.json": None, "model.safetensors": None, "0_CLIPModel/model.safetensors": "weights",
+        "0_CLIPModel/config.json": {"projection_dim": 512, "vision_config": {}, "text_config": {}},
+        "modules.json": [{"path": "0_CLIPModel", "type": "sentence_transformers.models.CLIPModel"}],
+    }  # fmt: skip
+    model_folder(stored / "snapshots" / commit, **files)
+    (stored / "refs").mkdir()
+    (stored / "refs" / "main").write_text(commit)
+    opened = open_image_model(local_settings(tmp_path))
+    assert opened is not None
+    assert opened.spec == ModelSpec(
+        "sentence-transformers", "sentence-transformers/clip-ViT-B-32", commit, 512
+    )
 
 
 def test_a_model_that_is_nowhere_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,27 @@ def segments_to_run(tenant_id: str, options: Mapping[str, Any]) -> tuple[list[st
 
 
 @dataclass(frozen=True, slots=True)
+class Catalogue:
+    """How a tenant's articles stand to their vectors.
+
+    Attributes:
+        published: version of `datasets.articles_content` that was published last; None before the first.
+        differs: whether an article came, went or has another text since `datasets.articles_tfidf` was made.
+    """
+
+    published: str | None
+    differs: bool
+
+
+def version_to_embed(catalogue: Catalogue) -> str | None:
+    """The version of the articles whose vectors are to be made now; None when they are in step.
+
+    Prices and stock move every night and are in no vector, so another version alone is no reason.
+    """
+    return catalogue.published if catalogue.differs else None
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionState:
     """What is known of one collection.
 

@@ -193,7 +193,13 @@ user_item_interactions = _dataset_job(
     "user_item_interactions", "Dataset A of one tenant: who bought what.", *tables_of("A")
 )
 articles_content = _dataset_job(
-    "articles_content", "Dataset B of one tenant: the catalogue.", *tables_of("B")
+    "articles_content", "Dataset B of one tenant: the catalogue.", "articles_content"
+)
+articles_embeddings = _dataset_job(
+    "articles_embeddings",
+    "Vectors of dataset B of one tenant: sparse ones of texts, and of images those that are new.",
+    "articles_tfidf",
+    "articles_image_vectors",
 )
 customer_features = _dataset_job(
     "customer_features", "Dataset C of one tenant: features of every customer.", *tables_of("C")
@@ -306,6 +312,7 @@ jobs: list["dg.JobDefinition | UnresolvedAssetJobDefinition"] = [
     datasets_refresh,
     user_item_interactions,
     articles_content,
+    articles_embeddings,
     customer_features,
     timeseries,
     reviews_nlp,

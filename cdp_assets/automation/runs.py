@@ -27,6 +27,7 @@ STAGE_OF_JOB = {
     "datasets_refresh": "datasets",
     "user_item_interactions": "datasets",
     "articles_content": "datasets",
+    "articles_embeddings": "datasets",
     "customer_features": "datasets",
     "timeseries": "datasets",
     "reviews_nlp": "datasets",

@@ -15,6 +15,7 @@ from cdp_assets.automation import starts_by_itself
 from cdp_assets.automation.decisions import RunInFlight, due_tenants, segments_to_run
 from cdp_assets.automation.jobs import (
     articles_content,
+    articles_embeddings,
     audience_refresh,
     customer_features,
     events_and_funnels,
@@ -222,6 +223,13 @@ user_item_interactions_nightly = _nightly(
 articles_content_nightly = _nightly(
     "articles_content_nightly", articles_content, "0 3 * * *", "Nightly at 3:00: dataset B."
 )
+# Between two changes of texts as well: an image may change and its article not.
+articles_embeddings_weekly = _nightly(
+    "articles_embeddings_weekly",
+    articles_embeddings,
+    "30 3 * * 0",
+    "Sundays at 3:30: vectors of dataset B. A changed catalogue does not wait for it (`articles_changed`).",
+)
 customer_features_nightly = _nightly(
     "customer_features_nightly", customer_features, "0 4 * * *", "Nightly at 4:00: dataset C."
 )
@@ -317,6 +325,7 @@ schedules = [
     reviews_nlp_nightly,
     user_item_interactions_nightly,
     articles_content_nightly,
+    articles_embeddings_weekly,
     customer_features_nightly,
     timeseries_nightly,
     audience_refresh_nightly,

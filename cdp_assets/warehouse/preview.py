@@ -18,14 +18,18 @@ from cdp_assets.warehouse.connection import Connection
 OPEN_COLUMNS = frozenset(
     {
         "segment_id", "segment_type", "status", "cdp_profile_id", "root_profile_id", "profile_type", "data_context",
-        "language", "country", "funnel_stage", "product_key", "item_id", "product_item.title", "category", "brand",
+        "language", "country", "product_key", "item_id", "product_item.title", "category", "brand",
         "currency", "event_id", "event_name", "device_type", "order_status", "state", "txn_id", "txn_type",
         "txn_status", "feedback_id", "feedback_type", "channel", "decision", "segment", "segment.name",
         "categories.name", "sku", "order_number", "order_key", "purchase_key", "product_version_key", "product_name",
         "product_category", "category_path", "source", "event_type", "link_rule", "code",
+        "customer_id", "article_id", "review_id", "series_id", "level", "method", "model_id", "model_version",
+        "rfm_segment", "rfm_cell", "prod_name", "stock_bucket", "desc_lang", "sentiment_label", "funnel_id",
+        "funnel_stage", "feature", "events_enriched.session_id", "session_funnel.session_id", "date", "day",
+        "week_start", "first_purchase_date", "last_purchase_date",
     }
 )  # fmt: skip
-"""Text columns without personal data: by name wherever they are, or of one table."""
+"""Columns of texts and days without personal data: by name wherever they are, or of one table."""
 
 ROWS = 5
 
@@ -79,8 +83,6 @@ def _shown(qualified: str, column: str, value: Any) -> str:
         return str(value)
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M")
-    if isinstance(value, date):
-        return str(value.year)
     if column in OPEN_COLUMNS or qualified in OPEN_COLUMNS:
         return str(value)[:60]
-    return masked(value)
+    return str(value.year) if isinstance(value, date) else masked(value)

@@ -46,6 +46,6 @@ ARTICLES_IMAGE_VECTORS = Dataset(
     reads=("articles_content",),
     build=image_vectors.build,
     checks=image_checks.CHECKS,
-    shows=("article_id", "model_id", "dim", "vector_norm", "image_sha256"),
+    shows=("article_id", "model_id", "dim", "vector_norm"),
     continues=(image_vectors.TABLE,),
 )
