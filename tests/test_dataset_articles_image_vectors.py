@@ -7,8 +7,10 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
 import polars as pl
+import psycopg
 import pytest
 from PIL import Image
 
@@ -16,6 +18,7 @@ from cdp_assets.artifacts.store import ArtifactStore
 from cdp_assets.datasets.articles import ARTICLES_IMAGE_VECTORS
 from cdp_assets.datasets.articles.image_checks import CHECKS
 from cdp_assets.datasets.articles.image_vectors import REFUSED, TABLE, build
+from cdp_assets.datasets.assets import assets
 from cdp_assets.datasets.common_checks import row_count_band
 from cdp_assets.datasets.files import parquet
 from cdp_assets.datasets.frames import FRAMES
@@ -25,11 +28,13 @@ from cdp_assets.datasets.publish import build as publish
 from cdp_assets.embedding.providers.images import LocalImageModel, open_image_model
 from cdp_assets.embedding.providers.model import ProviderMisconfigured, Vectors
 from cdp_assets.quality import Measure, Severity
-from cdp_assets.settings import Settings
+from cdp_assets.settings import Settings, get_settings
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant
+from tests.automation_world import register
 from tests.clip_support import DIMENSION, encoded, swatch, tiny_clip
 from tests.embedding_support import tiny_model
+from tests.rows import insert
 from tests.test_dataset_articles import scope
 
 KEYS = [f"a{number:02}" for number in range(12)]
@@ -317,3 +322,36 @@ def test_images_that_are_switched_off_empty_the_table(
     after_twelve = replace(outcome.audit, history=(12,))
     assert row_count_band(after_twelve).passed
     assert not row_count_band(replace(after_twelve, built=replace(outcome.audit.built, off=""))).passed
+
+
+def test_the_asset_takes_model_and_folder_from_settings_and_tenant(
+    warehouse: Warehouse, owner_dsn: str, clip: LocalImageModel, shop: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("CDP_IMAGE_MODEL_ID", clip.spec.name)
+    get_settings.cache_clear()
+    with psycopg.connect(owner_dsn) as conn:
+        conn.execute("create table intermediate.int_purchases (currency text)")
+        conn.execute("grant select on intermediate.int_purchases to cdp_pipeline")
+    try:
+        with dg.DagsterInstance.ephemeral() as instance:
+            register(warehouse, instance, "acme", image_root=str(shop))
+            with warehouse.tenant("acme") as conn:
+                for key in (*KEYS, "b01"):
+                    insert(
+                        conn, "datasets.articles_content", tenant_id="acme", article_id=key, sku=f"SKU-{key}"
+                    )
+            (asset,) = (each for each in assets if each.key.path[-1] == ARTICLES_IMAGE_VECTORS.name)
+            result = dg.materialize(
+                [asset],
+                instance=instance,
+                partition_key="acme",
+                resources={"warehouse": warehouse, "artifacts": ArtifactStore(tmp_path / "ml")},
+            )
+    finally:
+        get_settings.cache_clear()
+    (made,) = result.asset_materializations_for_node(f"datasets__{ARTICLES_IMAGE_VECTORS.name}")
+    shown = {name: made.metadata[name].value for name in ("embedded", "coverage", "model")}
+    assert shown == {"embedded": 12, "coverage": 0.9231, "model": clip.spec.model_id}
+    not_passed = [each.check_name for each in result.get_asset_check_evaluations() if not each.passed]
+    assert not_passed == ["images_cover_the_catalogue"]

@@ -170,6 +170,7 @@ from (select *, 1 + (cart_at is not null)::int + (buy_at is not null)::int as re
 def duckdb_way(events: pl.DataFrame) -> tuple[Seconds, int, int]:
     """Seconds of each part; sessions; completed members."""
     with duckdb.connect() as db:
+        db.execute("set enable_progress_bar = false")
         db.execute("set timezone = 'UTC'")
         db.register("arrow_events", events.to_arrow())
         db.execute("create table events as select * from arrow_events")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -35,7 +36,7 @@ def _funnel(daily: pl.DataFrame) -> Figure:
     places = range(steps.height)
     axes.barh(places, steps["entered"], color=COLOURS[0], height=0.62)
     for place, (entered, rate) in enumerate(steps.select("entered", "rate").iter_rows()):
-        label = f" {entered:,}" if rate is None else f" {entered:,} ({rate:.0%})"
+        label = f" {entered:,}" if rate is None or math.isnan(rate) else f" {entered:,} ({rate:.0%})"
         axes.annotate(label, (entered, place), va="center", fontsize=8)
     axes.set_yticks(list(places), steps["event_type"].to_list())
     axes.invert_yaxis()

@@ -157,7 +157,10 @@ def _refuse_pickles(folder: Path, modules: list[dict[str, Any]], who: str) -> No
                 "(`model.save_pretrained`) or choose a model or revision that has them"
             )
     if not any(file for place in places for file in place.glob("*.safetensors")):
-        raise ProviderMisconfigured(f"{who}: no safetensors file with weights in its folder")
+        raise ProviderMisconfigured(
+            f"{who}: no safetensors file with weights: choose a model that has them, or save it with "
+            "`model.save_pretrained` and name that folder"
+        )
 
 
 def _dimension(folder: Path, modules: list[dict[str, Any]], config: dict[str, Any], who: str) -> int:
