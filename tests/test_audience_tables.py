@@ -58,14 +58,25 @@ def test_numbers_are_compared_by_mean_and_deviation(segments: Segments, owner_ds
     assert not failing(result)
     (found,) = told(segments, "recency_days").values()
     mean, deviation = statistics.mean(BUYERS.values()), statistics.pstdev(BUYERS.values())
-    assert found == pytest.approx([2, 4, 15.0, mean, (15.0 - mean) / deviation])
+    assert found == pytest.approx([2, 4, 15.0, mean, (15.0 - mean) / deviation], abs=1e-6)
+
+
+def test_the_order_of_the_rows_changes_no_figure(segments: Segments, owner_dsn: str) -> None:
+    values = {"c1": 0.1, "c2": 1e15, "c3": 0.3, "c4": -1e15}
+    customers(owner_dsn, avg_order_value=values)
+    segments.run("vip", "segment_member", "segment_features")
+    segments.owner("create table kept as table datasets.customer_features")
+    segments.owner("delete from datasets.customer_features")
+    segments.owner("insert into datasets.customer_features select * from kept order by customer_id desc")
+    result = segments.run("vip", "segment_member", "segment_features")
+    assert materialized(result)["segment_features"]["rows_written"] == 0
 
 
 def test_words_are_compared_by_share(segments: Segments, owner_dsn: str) -> None:
     customers(owner_dsn, rfm_segment={"c1": "loyal", "c2": "lost", "c3": "lost", "c4": "lost"})
     segments.run("vip", "segment_member", "segment_features")
     found = told(segments, "rfm_segment")
-    assert found["loyal"] == pytest.approx([2, 4, 0.5, 0.25, 0.25 / (0.25 * 0.75) ** 0.5])
+    assert found["loyal"] == pytest.approx([2, 4, 0.5, 0.25, 0.25 / (0.25 * 0.75) ** 0.5], abs=1e-6)
     assert found["lost"][2:4] == [0.5, 0.75]
 
 

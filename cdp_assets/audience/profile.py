@@ -26,6 +26,9 @@ NUMBERS = {"bigint", "integer", "smallint", "double precision", "real", "numeric
 PER_QUERY = 200
 """Columns per statement: five figures each, and PostgreSQL takes 1,664."""
 
+DECIMALS = 6
+"""Of a difference in standard deviations."""
+
 SCHEMA = {
     "feature": pl.String,
     "level": pl.String,
@@ -57,7 +60,15 @@ def compare(connection: Connection, tenant_id: str, segment_id: str) -> pl.DataF
     for name, type_, *_ in columns:
         if type_ == "text":
             rows += _shares(connection, source, name)
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("feature", "level")
+    # A sum of doubles depends on the order in which the server meets the rows: digits that say nothing are cut, so that
+    # the same members give the same rows.
+    return (
+        pl.DataFrame(rows, schema=SCHEMA, orient="row")
+        .with_columns(
+            pl.col("value", "customers_value").round_sig_figs(10), pl.col("difference").round(DECIMALS)
+        )
+        .sort("feature", "level")
+    )
 
 
 def _means(
