@@ -73,7 +73,7 @@ format: $(STAMP) ## Format Python and SQL, and mend what can be mended without a
 	$(BIN)/sqlfluff fix --disable-progress-bar cdp_assets
 	cd dbt_project && ../$(BIN)/sqlfluff fix --disable-progress-bar models tests
 
-bench: $(STAMP) ## Run a benchmark (BENCH=landing|shop_extract|dbt|embedding|embedding_sync|vector_write|vector_search, ARGS=options)
+bench: $(STAMP) ## Run a benchmark (BENCH=landing|shop_extract|dbt|embedding|embedding_sync|vector_write|vector_search|datasets|datasets.events, ARGS=options)
 	$(BIN)/python -m benchmarks.$(BENCH) $(ARGS)
 
 clean: ## Stop the embedded warehouse; remove its data, the demo world and all caches (keeps .venv)
