@@ -97,17 +97,21 @@ def _tenants(runs: list[RunInFlight]) -> set[str]:
     return {run.tenant_id for run in runs if run.tenant_id is not None}
 
 
-def _regular(
+def _per_tenant(
     name: str,
     job: UnresolvedAssetJobDefinition,
     cron: str,
     description: str,
     *,
-    stage: str,
+    stage: str | None = None,
     tenants: Callable[[Warehouse], list[Tenant]] = active_tenants,
     nobody: str = NOBODY,
 ) -> dg.ScheduleDefinition:
-    """Every tenant that has no run of the stage in flight: who is left out has the next tick, which is near."""
+    """A run of the job for every tenant that nothing holds up.
+
+    With a `stage`, a tenant with any run of it in flight is left out: the next tick is near. Without, only this
+    schedule's own last run holds it up: a nightly run that gave way to a short sync would be missing until tomorrow.
+    """
 
     @dg.schedule(
         name=name,
@@ -118,40 +122,18 @@ def _regular(
         description=description,
     )
     def tick(context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]) -> RunRequests:
-        return _whole_tenants(context, job, tenants(warehouse), busy_tenants(context.instance, stage), nobody)
-
-    return tick
-
-
-def _nightly(
-    name: str,
-    job: UnresolvedAssetJobDefinition,
-    cron: str,
-    description: str,
-    *,
-    tenants: Callable[[Warehouse], list[Tenant]] = active_tenants,
-    nobody: str = NOBODY,
-) -> dg.ScheduleDefinition:
-    """Every tenant whose run of last night has ended: left out for a short sync, it would be missing until tomorrow."""
-
-    @dg.schedule(
-        name=name,
-        job=job,
-        cron_schedule=cron,
-        execution_timezone=TIME_ZONE,
-        default_status=STATUS,
-        description=description,
-    )
-    def tick(context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]) -> RunRequests:
-        mine = [run for run in runs_in_flight(context.instance) if run.schedule == name]
-        return _whole_tenants(context, job, tenants(warehouse), _tenants(mine), nobody)
+        if stage is None:
+            busy = _tenants([run for run in runs_in_flight(context.instance) if run.schedule == name])
+        else:
+            busy = set(busy_tenants(context.instance, stage))
+        return _whole_tenants(context, job, tenants(warehouse), busy, nobody)
 
     return tick
 
 
 # At 5, 20, 35 and 50 rather than on the quarter: two runs that want a collection at once wait for each other and then
 # skip it. So the nightly sweep (0:30) and the segments (:12) begin while no sync does.
-leo_cdp_sync_every_15_minutes = _regular(
+leo_cdp_sync_every_15_minutes = _per_tenant(
     "leo_cdp_sync_every_15_minutes",
     leo_cdp_sync,
     "5,20,35,50 * * * *",
@@ -159,7 +141,7 @@ leo_cdp_sync_every_15_minutes = _regular(
     stage="landing",
 )
 
-leo_cdp_sweep_nightly = _nightly(
+leo_cdp_sweep_nightly = _per_tenant(
     "leo_cdp_sweep_nightly",
     leo_cdp_sweep,
     "30 0 * * *",
@@ -169,7 +151,7 @@ leo_cdp_sweep_nightly = _nightly(
 NO_SHOP = "no active tenant has a shop: `cdp tenants add --shop-dsn` registers one"
 
 # Five minutes after LEO's, so that an order is there when the event that it belongs to is.
-shop_sync_every_15_minutes = _regular(
+shop_sync_every_15_minutes = _per_tenant(
     "shop_sync_every_15_minutes",
     shop_sync,
     "10,25,40,55 * * * *",
@@ -179,7 +161,7 @@ shop_sync_every_15_minutes = _regular(
     nobody=NO_SHOP,
 )
 
-shop_sweep_nightly = _nightly(
+shop_sweep_nightly = _per_tenant(
     "shop_sweep_nightly",
     shop_sweep,
     "30 1 * * *",
@@ -189,7 +171,7 @@ shop_sweep_nightly = _nightly(
 )
 
 # Between two syncs; at 2:00 it shows what the night's sweeps have found.
-marts_refresh_hourly = _regular(
+marts_refresh_hourly = _per_tenant(
     "marts_refresh_hourly",
     marts_refresh,
     "0 * * * *",
@@ -200,7 +182,7 @@ marts_refresh_hourly = _regular(
 )
 
 # Three minutes after the shop's sync, eight after LEO's: events of both are there.
-events_and_funnels_every_15_minutes = _regular(
+events_and_funnels_every_15_minutes = _per_tenant(
     "events_and_funnels_every_15_minutes",
     events_and_funnels,
     "13,28,43,58 * * * *",
@@ -208,7 +190,7 @@ events_and_funnels_every_15_minutes = _regular(
     stage="events",
 )
 
-events_and_funnels_close_nightly = _nightly(
+events_and_funnels_close_nightly = _per_tenant(
     "events_and_funnels_close_nightly",
     events_and_funnels_close,
     "50 1 * * *",
@@ -216,24 +198,26 @@ events_and_funnels_close_nightly = _nightly(
 )
 
 # The hours of seed 001: each dataset is as of the day that has just ended.
-reviews_nlp_nightly = _nightly("reviews_nlp_nightly", reviews_nlp, "0 1 * * *", "Nightly at 1:00: dataset E.")
-user_item_interactions_nightly = _nightly(
+reviews_nlp_nightly = _per_tenant(
+    "reviews_nlp_nightly", reviews_nlp, "0 1 * * *", "Nightly at 1:00: dataset E."
+)
+user_item_interactions_nightly = _per_tenant(
     "user_item_interactions_nightly", user_item_interactions, "0 2 * * *", "Nightly at 2:00: dataset A."
 )
-articles_content_nightly = _nightly(
+articles_content_nightly = _per_tenant(
     "articles_content_nightly", articles_content, "0 3 * * *", "Nightly at 3:00: dataset B."
 )
 # Between two changes of texts as well: an image may change and its article not.
-articles_embeddings_weekly = _nightly(
+articles_embeddings_weekly = _per_tenant(
     "articles_embeddings_weekly",
     articles_embeddings,
     "30 3 * * 0",
     "Sundays at 3:30: vectors of dataset B. A changed catalogue does not wait for it (`articles_changed`).",
 )
-customer_features_nightly = _nightly(
+customer_features_nightly = _per_tenant(
     "customer_features_nightly", customer_features, "0 4 * * *", "Nightly at 4:00: dataset C."
 )
-timeseries_nightly = _nightly("timeseries_nightly", timeseries, "0 5 * * *", "Nightly at 5:00: dataset D.")
+timeseries_nightly = _per_tenant("timeseries_nightly", timeseries, "0 5 * * *", "Nightly at 5:00: dataset D.")
 
 
 @dg.schedule(
