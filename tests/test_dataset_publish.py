@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -154,6 +155,21 @@ def test_columns_that_moved_are_named(shelf: Shelf) -> None:
     assert (measure.passed, measure.severity) == (False, Severity.ERROR)
     assert {name for name, _ in measure.sample} == {"size", "price"}
     assert found.written is not None, "drift never blocks"
+
+
+def test_what_most_rows_share_may_move_in_its_last_digits() -> None:
+    before = pl.Series([0.03131] * 900 + [n / 1_000 for n in range(100)])
+    assert psi(before, pl.Series([0.03129] * 900 + [n / 1_000 for n in range(100)])) < 0.01
+    assert psi(before, pl.Series([0.09] * 900 + [n / 1_000 for n in range(100)])) > 1
+
+
+def test_few_things_move_by_chance(shelf: Shelf) -> None:
+    dice = random.Random(7)
+    for _ in range(2):
+        found = shelf.publish(*[(f"t{n:03}", dice.randrange(1_000)) for n in range(110)])
+    measure = next(found for check, found in found.measures if check.name == "drift")
+    assert measure.passed
+    assert measure.numbers["highest_psi"] > 0.1
 
 
 @pytest.mark.parametrize(

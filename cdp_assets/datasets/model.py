@@ -87,6 +87,7 @@ class Audit:
         built: files and numbers of the build.
         history: rows of the versions that were published before, oldest first.
         read_previous: reads the version that is published now; None before the first.
+        key: columns that make a row of `table` unique.
     """
 
     scope: Scope
@@ -96,6 +97,7 @@ class Audit:
     built: Built
     history: tuple[int, ...]
     read_previous: Callable[[], pl.DataFrame | None]
+    key: tuple[str, ...] = ()
 
     @cached_property
     def previous(self) -> pl.DataFrame | None:

@@ -109,6 +109,7 @@ def build(
         built,
         published_rows(warehouse, scope.tenant_id, dataset),
         partial(_read_version, store, dataset.name, scope.tenant_id, published),
+        tuple(dataset.key),
     )
     measures = tuple((check, check.measure(audit)) for check in checks_of(dataset))
     if any(_blocks(check, found) for check, found in measures):
