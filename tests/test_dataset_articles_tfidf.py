@@ -74,12 +74,15 @@ def test_a_catalogue_too_small_for_a_vocabulary_has_empty_vectors(names: dict[st
 
 
 def test_articles_without_a_vector_and_vectors_of_another_length_are_found() -> None:
-    version = build(NAMES)
+    version = build({f"{key}{copy}": name for key, name in NAMES.items() for copy in range(4)})
 
     def failing(table: pl.DataFrame) -> int:
         looked = Audit(scope(), table, table.head(0), {}, version, (), lambda: None)
         return ARTICLES_TFIDF.checks[0].measure(looked).failing
 
     assert failing(version.table) == 0
-    assert failing(version.table.with_columns(pl.lit(0, pl.Int64).alias("n_terms"))) == 5
-    assert failing(version.table.with_columns(pl.lit(0.5).alias("norm"))) == 5
+    assert failing(version.table.with_columns(pl.lit(0, pl.Int64).alias("n_terms"))) == 20
+    assert failing(version.table.with_columns(pl.lit(0.5).alias("norm"))) == 20
+    # of a handful, few terms are in two
+    assert failing(version.table.head(19).with_columns(pl.lit(0, pl.Int64).alias("n_terms"))) == 0
+    assert failing(version.table.head(19).with_columns(pl.lit(0.5).alias("norm"))) == 19
