@@ -22,7 +22,7 @@ COPY pyproject.toml ./
 RUN --mount=type=cache,target=/var/cache/pip \
     mkdir cdp_assets \
     && touch cdp_assets/__init__.py README.md LICENSE \
-    && pip install -c constraints.txt . \
+    && pip install -c constraints.txt '.[s3]' \
     && pip uninstall --yes cdp-assets
 COPY README.md LICENSE ./
 COPY cdp_assets cdp_assets
