@@ -81,7 +81,7 @@ def person(customer: str, since: datetime | None = None, **more: Any) -> dict[st
 def frames(**rows: Iterable[dict[str, Any]]) -> dict[str, pl.DataFrame]:
     """The inputs of the dataset, typed as they are read; days follow from times, keys from places."""
     days = {"purchased_on": "purchased_at", "event_on": "event_at"}
-    keys = {"purchases": "purchase_key", "events": "event_id", "reviews": "review_id"}
+    keys = {"purchases": "purchase_key", "reviews": "review_id"}
     found = {}
     for name in CUSTOMER_FEATURES.reads:
         schema = FRAMES[name].schema

@@ -210,3 +210,16 @@ def test_a_manifest_says_after_storing_what_it_said_before() -> None:
     assert Manifest.from_json(manifest.to_json()) == manifest
     nothing_known = replace(manifest, min_time=None, git_sha="abc", git_dirty=True, letter="")
     assert Manifest.from_json(nothing_known.to_json()) == nothing_known
+
+
+def test_a_tenant_goes_with_all_its_versions_and_nobody_elses(store: ArtifactStore) -> None:
+    put(store, b"published")
+    put(store, b"failed its checks", publish=False, hours=1)
+    put(store, b"of another dataset", dataset="articles_content")
+    other = put(store, b"of another tenant", tenant="lotus")
+    assert store.remove_tenant(TENANT) == 2
+    assert store.names() == [(DATASET, "lotus")]
+    assert store.versions(DATASET, TENANT) == []
+    assert store.latest(DATASET, TENANT) is None
+    assert store.read(other, "table.bin") == b"of another tenant"
+    assert store.remove_tenant(TENANT) == 0

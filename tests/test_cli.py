@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -183,8 +184,12 @@ def test_tenants_are_added_suspended_resumed_and_removed(installed: Installation
     assert "cdp tenants resume mirror" in suspended.stderr + suspended.stdout
     installed.run("cdp", "tenants", "resume", "mirror")
     assert '"default_region": "US"' in installed.run("cdp", "tenants", "show", "mirror").stdout
+    versions = Path(installed.env["CDP_DATA_DIR"]) / "ml" / "customer_features"
+    shutil.copytree(versions / "nova", versions / "mirror")
     installed.run("cdp", "tenants", "remove", "mirror", "--yes")
     assert "mirror" not in installed.run("cdp", "tenants", "list").stdout
+    assert {folder.name for folder in versions.iterdir()} >= {"acme", "nova"}
+    assert not (versions / "mirror").exists()
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_diff_compares_the_published_version_with_the_one_before(run: Run, store
         (("show", DATASET, "--tenant", TENANT, "--version", "../x"), "cannot name a version"),
         (("diff", DATASET, "--tenant", TENANT), "is the first version"),
         (("list", "--dataset", "nonsense"), "has no version of nonsense: it has customer_features of acme"),
-        (("export", "lotus", "--to", "x"), "has no version of any dataset of lotus"),
+        (("export", "--tenant", "lotus", "--to", "x"), "has no version of any dataset of lotus"),
     ],
 )
 def test_what_is_not_there_is_told_in_one_sentence(
@@ -127,7 +127,7 @@ def test_export_writes_the_layout_of_the_seed(run: Run, store: ArtifactStore, tm
     add(store, dataset="articles_content", letter="B")
     add(store, dataset="reviews_nlp", letter="E")
     add(store, dataset="something_else", letter="")
-    run("export", TENANT, "--to", str(tmp_path / "ml"))
+    run("export", "--tenant", TENANT, "--to", str(tmp_path / "ml"))
     found = {
         str(path.relative_to(tmp_path / "ml")) for path in (tmp_path / "ml").rglob("*") if path.is_file()
     }

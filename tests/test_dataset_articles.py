@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdp_assets.datasets.articles import ARTICLES
-from cdp_assets.datasets.articles.categories import tree
+from cdp_assets.datasets.categories import tree
 from cdp_assets.datasets.frames import FRAMES
 from cdp_assets.datasets.model import Audit, Built, Scope
 from cdp_assets.quality import Measure, Severity

@@ -10,7 +10,6 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 import polars as pl
-import psycopg
 import pytest
 from PIL import Image
 
@@ -30,6 +29,7 @@ from cdp_assets.embedding.providers.model import ProviderMisconfigured, Vectors
 from cdp_assets.quality import Measure, Severity
 from cdp_assets.settings import Settings, get_settings
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.registry import record_run
 from cdp_assets.warehouse.tenants import Tenant
 from tests.automation_world import register
 from tests.clip_support import DIMENSION, encoded, swatch, tiny_clip
@@ -325,17 +325,16 @@ def test_images_that_are_switched_off_empty_the_table(
 
 
 def test_the_asset_takes_model_and_folder_from_settings_and_tenant(
-    warehouse: Warehouse, owner_dsn: str, clip: LocalImageModel, shop: Path, tmp_path: Path,
+    warehouse: Warehouse, clip: LocalImageModel, shop: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("CDP_IMAGE_MODEL_ID", clip.spec.name)
     get_settings.cache_clear()
-    with psycopg.connect(owner_dsn) as conn:
-        conn.execute("create table intermediate.int_purchases (currency text)")
-        conn.execute("grant select on intermediate.int_purchases to cdp_pipeline")
     try:
         with dg.DagsterInstance.ephemeral() as instance:
-            register(warehouse, instance, "acme", image_root=str(shop))
+            register(warehouse, instance, "acme", image_root=str(shop), default_currency="VND")
+            with record_run(warehouse, "acme", "datasets.articles_content"):
+                pass
             with warehouse.tenant("acme") as conn:
                 for key in (*KEYS, "b01"):
                     insert(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cdp_assets.datasets.assets import _asset, scope_of
 from cdp_assets.datasets.frames import Frame
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.registry import record_run
 from cdp_assets.warehouse.tenants import Tenant, TenantError
 from tests.dataset_support import TOY, create_table
 
@@ -130,6 +132,23 @@ def test_a_failed_gate_reports_every_check_and_changes_nothing(stage: Stage) -> 
     )  # fmt: skip
 
 
+def test_a_dataset_that_was_never_built_is_no_empty_input(stage: Stage) -> None:
+    things = replace(frames.FRAMES["things"], made_by="datasets.things")
+    stage.things(("a", 1))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(frames.FRAMES, "things", things)
+        result = stage.run()
+        (failure,) = result.get_step_failure_events()
+        assert "datasets.things must be there first" in str(failure.step_failure_data.error)
+        assert stage.store.latest("toy", "acme") is None
+        with record_run(stage.warehouse, "acme", "datasets.things") as summary:
+            summary.status = "skipped"
+        assert not stage.run().success
+        with record_run(stage.warehouse, "acme", "datasets.things"):
+            pass
+        assert stage.run().success
+
+
 def test_a_day_that_is_none_is_refused_by_name(stage: Stage) -> None:
     stage.things(("a", 1))
     result = stage.run(as_of="yesterday")
@@ -147,6 +166,8 @@ def test_the_scope_takes_the_runs_day_then_the_tenants_clock(warehouse: Warehous
     tenant = Tenant("acme", "Acme", "active", "dump", {}, {"as_of": "2026-06-30T00:00:00+00:00"})
     found = scope_of(warehouse, tenant, None)
     assert (str(found.as_of), found.currency, found.timezone) == ("2026-06-29", "VND", "UTC")
+    said = replace(tenant, options={**tenant.options, "default_currency": "EUR"})
+    assert scope_of(warehouse, said, None).currency == "EUR"
     assert str(scope_of(warehouse, tenant, "2026-03-01").as_of) == "2026-03-01"
     with pytest.raises(TenantError, match="as_of 'soon'"):
         scope_of(warehouse, Tenant("acme", "Acme", "active", "dump", {}, {"as_of": "soon"}), None)

@@ -11,22 +11,22 @@ import polars as pl
 import pytest
 
 from cdp_assets.datasets.events import funnels, pictures
+from cdp_assets.datasets.events.audit import EventsAudit
 from cdp_assets.datasets.events.build import Tables
 from cdp_assets.datasets.events.checks import CHECKS
-from cdp_assets.datasets.events.review import Review
 from tests.events_support import NOW, SCOPE, T0, event, tables
 
 KINDS = ("page-view", "item-view", "add-to-cart", "purchase")
 
 
-def review(found: Tables, **more: Any) -> Review:
-    return Review(
+def audit(found: Tables, **more: Any) -> EventsAudit:
+    return EventsAudit(
         SCOPE, funnels.DEFAULTS, found, funnels.daily(funnels.DEFAULTS, found.funnel_member), more.pop("now", NOW),
         True, more.pop("unmatched", lambda: {"orders": [], "events": []}),
     )  # fmt: skip
 
 
-def failing(looked: Review) -> set[str]:
+def failing(looked: EventsAudit) -> set[str]:
     return {check.name for _, check in CHECKS if not check.measure(looked).passed}
 
 
@@ -51,7 +51,7 @@ def sound() -> Tables:
 
 
 def test_sound_tables_pass_every_check(sound: Tables) -> None:
-    assert failing(review(sound)) == set()
+    assert failing(audit(sound)) == set()
 
 
 def _without_a_session(found: Tables) -> Tables:
@@ -101,17 +101,17 @@ def _share(column: str, value: Any) -> Callable[[Tables], Tables]:
     ],
 )
 def test_each_fault_is_found(sound: Tables, spoil: Callable[[Tables], Tables], loud: str) -> None:
-    assert loud in failing(review(spoil(sound)))
+    assert loud in failing(audit(spoil(sound)))
 
 
 def test_members_that_differ_from_the_counts_are_found(sound: Tables) -> None:
-    looked = review(sound)
+    looked = audit(sound)
     fewer = replace(looked, tables=replace(sound, funnel_member=sound.funnel_member.head(-1)))
     assert failing(fewer) == {"members_are_counts"}
 
 
 def test_a_funnel_that_grows_is_found(sound: Tables) -> None:
-    looked = review(sound)
+    looked = audit(sound)
     grown = looked.daily.with_columns(
         pl.when(step=2).then(pl.col("entered") + 500).otherwise("entered").alias("entered")
     )
@@ -119,14 +119,14 @@ def test_a_funnel_that_grows_is_found(sound: Tables) -> None:
 
 
 def test_old_events_are_stale(sound: Tables) -> None:
-    assert failing(review(sound, now=NOW + timedelta(days=3))) == {"fresh"}
+    assert failing(audit(sound, now=NOW + timedelta(days=3))) == {"fresh"}
 
 
 def test_orders_of_one_side_are_told_by_number(sound: Tables) -> None:
     def unmatched() -> dict[str, list[str]]:
         return {"orders": [f"O{n}" for n in range(300)], "events": ["X1"]}
 
-    looked = review(sound, unmatched=unmatched)
+    looked = audit(sound, unmatched=unmatched)
     assert failing(looked) == {"purchases_match_orders"}
     (check,) = [check for _, check in CHECKS if check.name == "purchases_match_orders"]
     assert ("events", "X1") in check.measure(looked).sample
@@ -137,7 +137,7 @@ def test_a_day_without_purchases_leaves_the_band() -> None:
     days = [
         visits_of(last - n * timedelta(days=1), 120, bought=24 if n else 0, prefix=f"d{n}-") for n in range(9)
     ]
-    assert failing(review(tables(*(each for day in days for each in day)))) == {"conversion_band"}
+    assert failing(audit(tables(*(each for day in days for each in day)))) == {"conversion_band"}
 
 
 def test_pages_that_never_sleep_are_found() -> None:
@@ -145,18 +145,18 @@ def test_pages_that_never_sleep_are_found() -> None:
         event(f"{n}-{step}", T0 + timedelta(days=n % 9, minutes=n + 21.0 * step + step % 3), visitor_id=f"v{n}")
         for n in range(110) for step in range(14)
     ]  # fmt: skip
-    assert "session_length" in failing(review(tables(*events)))
+    assert "session_length" in failing(audit(tables(*events)))
 
 
 def test_samples_name_nobody(sound: Tables) -> None:
     for _, check in CHECKS:
-        assert not {"customer", "visitor", "e-mail"} & set(check.measure(review(sound)).columns), check.name
+        assert not {"customer", "visitor", "e-mail"} & set(check.measure(audit(sound)).columns), check.name
 
 
 def test_pictures_are_made_of_any_tables(sound: Tables) -> None:
-    charts = pictures.funnel_charts(review(sound).daily)
+    charts = pictures.funnel_charts(audit(sound).daily)
     assert set(charts) == {"Funnel purchase", "Funnel purchase_7d"}
     assert pictures.sessions_per_day(sound.session_funnel) is not None
     nothing = tables()
-    assert pictures.funnel_charts(review(nothing).daily) == {}
+    assert pictures.funnel_charts(audit(nothing).daily) == {}
     assert pictures.sessions_per_day(nothing.session_funnel) is None

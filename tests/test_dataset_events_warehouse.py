@@ -228,7 +228,7 @@ def test_a_blocked_run_writes_nothing_and_is_not_remembered(
     from cdp_assets.quality import Check, Measure
 
     tenant.leo("a")
-    blocking = Check("no", "never", "none", lambda review: Measure(1, "no"), blocking=True)
+    blocking = Check("no", "never", "none", lambda audit: Measure(1, "no"), blocking=True)
     monkeypatch.setattr(run, "CHECKS", (("events_enriched", blocking), *checks.CHECKS))
     outcome = refresh(tenant.warehouse, tenant.scope, NOW)
     assert outcome.blocked_by == ["no"]

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from benchmarks.datasets.world import SCOPE, frames
+from benchmarks.datasets.world import SCOPE, told_events
 from benchmarks.ways import peak_memory
 from cdp_assets.datasets.events.behaviour import counted
 from cdp_assets.datasets.events.contract import RAW
@@ -217,7 +217,10 @@ def _alone(name: str, path: Path, answer: Any) -> None:
 @click.option("--events", "count", default=5_000_000, show_default=True)
 def main(count: int) -> None:
     """Measure sessions and a funnel three ways, one after the other."""
-    made = frames(max(count // 5, 1), count)["events"].rename({"event_type": "source_event_type"})
+    customers, articles = max(count // 25, 50), max(count // 250, 60)
+    made = told_events(np.random.default_rng(7), count, customers, articles).rename(
+        {"event_type": "source_event_type"}
+    )
     missing = [
         pl.lit(None, type_).alias(name)
         for name, type_ in RAW.items()

@@ -37,7 +37,7 @@ def frames(purchases: int, events: int, seed: int = 7) -> dict[str, pl.DataFrame
         "customers": _customers(dice, customers),
         "articles": _articles(dice, articles),
         "categories": _categories(),
-        "events": _events(dice, events, customers, articles),
+        "events": told_events(dice, events, customers, articles),
         "reviews": _reviews(dice, purchases // 5, customers, articles),
         "promotions": _promotions(),
     }
@@ -174,8 +174,8 @@ def _categories() -> pl.DataFrame:
     )
 
 
-def _events(dice: np.random.Generator, size: int, customers: int, articles: int) -> pl.DataFrame:
-    """Bursts of eight events on average, minutes apart; half of them by visitors who are known."""
+def told_events(dice: np.random.Generator, size: int, customers: int, articles: int) -> pl.DataFrame:
+    """Events as a source tells them: bursts of eight on average, minutes apart; half of them by known visitors."""
     bursts = max(size // 8, 1)
     who, ago = _buyers(dice, bursts, customers)
     burst = np.sort(dice.integers(0, bursts, size))

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-SAMPLE_ROWS = 20
+from cdp_assets.quality import SAMPLE_ROWS
+
 SAMPLE_LENGTH = 60
 """Signs of a value in the sample."""
 

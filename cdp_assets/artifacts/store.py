@@ -249,10 +249,20 @@ class ArtifactStore:
             raise ArtifactError(f"{dataset} of {tenant_id}: version {version} is the latest and stays")
         folder = self._folder(dataset, tenant_id, version)
         (folder / MANIFEST).unlink(missing_ok=True)
-        for path in list(folder.iterdir()):
-            path.unlink()
-        if isinstance(folder, Path):
-            folder.rmdir()
+        _remove(folder)
+
+    def remove_tenant(self, tenant_id: str) -> int:
+        """Remove every version of a tenant, published or not, and what says which was.
+
+        Returns:
+            Datasets of which there was something.
+        """
+        folders = [self.folder(dataset, tenant) for dataset, tenant in self.names() if tenant == tenant_id]
+        for folder in folders:
+            # the pointer first: nobody follows it to what is half gone
+            (folder / LATEST).unlink(missing_ok=True)
+            _remove(folder)
+        return len(folders)
 
     def _folder(self, dataset: str, tenant_id: str, version: str) -> UPath:
         if not _VERSION.fullmatch(version):
@@ -261,6 +271,17 @@ class ArtifactStore:
                 f"`cdp artifacts list --dataset {dataset} --tenant {tenant_id}` shows those there are"
             )
         return self.folder(dataset, tenant_id) / f"{_NAME}{version}"
+
+
+def _remove(folder: UPath) -> None:
+    """A folder with all that is in it; an object store has no folders to remove."""
+    for path in list(folder.iterdir()):
+        if path.is_dir():
+            _remove(path)
+        else:
+            path.unlink()
+    if isinstance(folder, Path):
+        folder.rmdir()
 
 
 def _manifest(folder: UPath) -> Manifest | None:

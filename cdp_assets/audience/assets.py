@@ -15,7 +15,7 @@ from psycopg import sql
 from cdp_assets import pictures
 from cdp_assets.asset_checks import check_result, check_specs
 from cdp_assets.asset_runs import recorded, table_metadata, tenant_of, tenant_table
-from cdp_assets.audience import funnel, lookalike, profile, snapshot
+from cdp_assets.audience import comparison, funnel, lookalike, snapshot
 from cdp_assets.audience.checks import (
     FEATURE_CHECKS,
     FUNNEL_CHECKS,
@@ -132,7 +132,7 @@ def _replace(
 
 
 def _features(conn: Connection, audience: Audience, summary: Summary) -> dict[str, Any]:
-    frame = profile.compare(conn, audience.tenant_id, audience.segment_id)
+    frame = comparison.compare(conn, audience.tenant_id, audience.segment_id)
     _replace(conn, audience, summary, "segment_features", ("feature", "level"), frame)
     figure = most_different(frame)
     title = "What tells members apart"

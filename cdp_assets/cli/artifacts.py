@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cdp_assets.artifacts import retention
+from cdp_assets.artifacts.retention import KEPT_VERSIONS
 from cdp_assets.artifacts.store import ArtifactError, ArtifactStore, Manifest
 from cdp_assets.cli.tenants import TENANT
 from cdp_assets.cli.terminal import ago, out, table
@@ -33,7 +35,7 @@ def artifacts() -> None:
     \b
       cdp artifacts list --tenant acme
       cdp artifacts diff customer_features --tenant acme       what the last build changed
-      cdp artifacts export acme --to data/ml                   data/ml/C_customer_features/20260629/...
+      cdp artifacts export --tenant acme --to data/ml          data/ml/C_customer_features/20260629/...
     """  # noqa: D301 - click wants the character \b itself
 
 
@@ -113,11 +115,11 @@ def diff(dataset: str, tenant_id: str, before: str | None, after: str | None) ->
 
 
 @artifacts.command()
-@click.argument("tenant_id", type=TENANT)
+@OF_TENANT
 @ONE_DATASET
 @click.option("--to", required=True, metavar="FOLDER", help="Folder or s3:// address, for example data/ml.")
 def export(tenant_id: str, dataset: str | None, to: str) -> None:
-    """Copy TENANT_ID's published versions to FOLDER/<NAME>/<YYYYMMDD>/, with a schema.json each.
+    """Copy a tenant's published versions to FOLDER/<NAME>/<YYYYMMDD>/, with a schema.json each.
 
     NAME is A_user_item_interactions, B_articles_structured, C_customer_features, D_timeseries, E_reviews_nlp or
     F_events_funnels; YYYYMMDD is the last day that the data tells of. Each tenant needs a folder of its own.
@@ -138,21 +140,23 @@ def export(tenant_id: str, dataset: str | None, to: str) -> None:
 @ONE_DATASET
 @ONE_TENANT
 @click.option(
-    "--keep", default=None, type=click.IntRange(min=1), help="Newest versions that stay; 10 when left out."
+    "--keep",
+    default=KEPT_VERSIONS,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Newest versions that stay.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would go, and leave it.")
-def gc(dataset: str | None, tenant_id: str | None, keep: int | None, dry_run: bool) -> None:
+def gc(dataset: str | None, tenant_id: str | None, keep: int, dry_run: bool) -> None:
     """Remove old versions, and what runs that died left behind more than a day ago.
 
     The published version always stays.
     """
-    from cdp_assets.artifacts import retention
-
     store = open_artifacts()
     going = retention.plan(
         store,
         _chosen(store, dataset, tenant_id),
-        keep=keep or retention.KEPT_VERSIONS,
+        keep=keep,
         now=datetime.now(UTC),
     )
     if not dry_run:

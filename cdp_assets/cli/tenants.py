@@ -12,7 +12,7 @@ import click
 from cdp_assets import keys
 from cdp_assets.cli.terminal import err, out, table
 from cdp_assets.landing.contracts import CONTRACTS
-from cdp_assets.resources import Sources, open_warehouse
+from cdp_assets.resources import Sources, open_artifacts, open_warehouse
 from cdp_assets.settings import get_settings
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.tenants import Tenant
@@ -172,11 +172,13 @@ def resume(tenant_id: str) -> None:
 @click.argument("tenant_id", type=TENANT)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(tenant_id: str, yes: bool) -> None:
-    """Delete a tenant and every row of it. The source is not touched."""
+    """Delete a tenant, every row of it and every version of its datasets. The source is not touched."""
     with open_warehouse() as warehouse:
         registry.get_tenant(warehouse, tenant_id)
         if not yes:
-            click.confirm(f"Delete {tenant_id} and all its rows from the warehouse?", abort=True)
+            click.confirm(f"Delete {tenant_id} with all its rows and versions of datasets?", abort=True)
+        # the registration goes last: should this be cut off, the command can be given again
+        open_artifacts().remove_tenant(tenant_id)
         registry.remove_tenant(warehouse, tenant_id)
     _with_partitions(lambda instance, dimension: instance.delete_dynamic_partition(dimension, tenant_id))
     out.print(f"{tenant_id} is removed")

@@ -6,7 +6,7 @@ not postponed: Dagster reads them.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -19,7 +19,7 @@ from cdp_assets.asset_runs import recorded, table_metadata, tenant_table
 from cdp_assets.datasets.catalog import DATASETS
 from cdp_assets.datasets.frames import FRAMES
 from cdp_assets.datasets.model import Dataset, Scope, last_whole_day
-from cdp_assets.datasets.publish import Outcome, build, checks_of, main_currency, read_inputs
+from cdp_assets.datasets.publish import InputMissing, Outcome, build, checks_of, main_currency, read_inputs
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
 from cdp_assets.warehouse.tables import table_report
 from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant
@@ -37,17 +37,14 @@ def scope_of(warehouse: Warehouse, tenant: Tenant, as_of: str | None) -> Scope:
     """Whose dataset is built, and as of when: the run's day, else the last whole day of the tenant's clock.
 
     Raises:
-        TenantError: `as_of` is no day.
+        TenantError: `as_of` is no day, or the tenant's clock no time.
     """
     try:
-        now = datetime.fromisoformat(tenant.options.get("as_of") or datetime.now(UTC).isoformat())
-        day = date.fromisoformat(as_of) if as_of else last_whole_day(now, tenant.timezone)
+        day = date.fromisoformat(as_of) if as_of else last_whole_day(tenant.now(), tenant.timezone)
     except ValueError as error:
-        raise TenantError(
-            f"as_of {as_of or tenant.options['as_of']!r} is not a day such as 2026-06-30"
-        ) from error
-    currency = main_currency(warehouse, tenant.tenant_id, str(tenant.options.get("default_currency", "USD")))
-    return Scope(tenant.tenant_id, day, tenant.timezone, currency, tenant.options)
+        raise TenantError(f"as_of {as_of!r} is not a day such as 2026-06-30") from error
+    currency = tenant.options.get("default_currency") or main_currency(warehouse, tenant.tenant_id)
+    return Scope(tenant.tenant_id, day, tenant.timezone, str(currency), tenant.options)
 
 
 def _deps(dataset: Dataset) -> list[dg.AssetKey]:
@@ -80,7 +77,10 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
         except (TenantError, WarehouseError) as error:
             raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
         with recorded(context, warehouse, f"datasets.{dataset.name}", scope.until) as summary:
-            inputs = read_inputs(warehouse, scope, dataset.reads)
+            try:
+                inputs = read_inputs(warehouse, scope, dataset.reads)
+            except InputMissing as error:
+                raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
             outcome = build(warehouse, artifacts, dataset, scope, inputs, summary.run_id)
             for check, found in outcome.measures:
                 yield check_result(key, tenant_id, check, found, names)

@@ -28,11 +28,13 @@ class Frame:
     Attributes:
         query: may use %(until)s (first instant after the scope's last day) and %(timezone)s.
         deps: schema.table of the relations that it reads.
+        made_by: name in `ops.etl_runs` of the dataset that it is a table of; None for what is no dataset.
     """
 
     query: LiteralString
     schema: Schema
     deps: tuple[str, ...]
+    made_by: str | None = None
 
 
 FRAMES: dict[str, Frame] = {
@@ -86,17 +88,17 @@ FRAMES: dict[str, Frame] = {
         {"category_id": pl.Int64, "category_name": pl.String, "parent_id": pl.Int64},
         ("staging.stg_categories",),
     ),
-    # One row per event of either source.
+    # One row per act: events of either source that dataset F counts, each told once and by a person. The customer is
+    # the one that the event names: whom a visitor turned out to be later was not known on the day.
     "events": Frame(
-        "select event_key as event_id, source, event_type, event_at, "
-        "(event_at at time zone %(timezone)s)::date as event_on, customer_key as customer_id, visitor_id, session_id, "
-        "product_key as article_id, order_number, url from intermediate.int_events where event_at < %(until)s",
+        "select event_type, event_at, event_on, customer_id, session_id, article_id from datasets.events_enriched "
+        "where event_at < %(until)s and not is_duplicate and not is_bot and not is_quarantined",
         {
-            "event_id": pl.String, "source": pl.String, "event_type": pl.String, "event_at": TIME,
-            "event_on": pl.Date, "customer_id": pl.String, "visitor_id": pl.String, "session_id": pl.String,
-            "article_id": pl.String, "order_number": pl.String, "url": pl.String,
+            "event_type": pl.String, "event_at": TIME, "event_on": pl.Date, "customer_id": pl.String,
+            "session_id": pl.String, "article_id": pl.String,
         },
-        ("intermediate.int_events",),
+        ("datasets.events_enriched",),
+        "datasets.events",
     ),
     # One row per review or rating.
     "reviews": Frame(
@@ -117,6 +119,7 @@ FRAMES: dict[str, Frame] = {
             "brand": pl.String, "detail_desc": pl.String, "content_hash": pl.String,
         },
         ("datasets.articles_content",),
+        "datasets.articles_content",
     ),
     # One row per review, as dataset E reads it; lists as their JSON text.
     "reviews_nlp": Frame(
@@ -130,6 +133,7 @@ FRAMES: dict[str, Frame] = {
             "is_spam": pl.Boolean, "duplicate_of": pl.String, "verified_purchase": pl.Boolean,
         },
         ("datasets.reviews_nlp",),
+        "datasets.reviews_nlp",
     ),
     # One row per promotion of the shop; it covers everything it sells.
     "promotions": Frame(

@@ -99,6 +99,11 @@ class Audit:
     read_previous: Callable[[], pl.DataFrame | None]
     key: tuple[str, ...] = ()
 
+    def all_rows(self, *columns: str) -> pl.DataFrame:
+        """Rows that keep the contract and those that break it, some columns or all: a refused row is not lost."""
+        wanted = columns or self.table.columns
+        return pl.concat([self.table.select(wanted), self.refused.select(wanted)])
+
     @cached_property
     def previous(self) -> pl.DataFrame | None:
         """The rows that are published now; None before the first version."""

@@ -26,7 +26,7 @@ from cdp_assets.quality import Check, Measure, Severity
 from cdp_assets.warehouse import quarantine
 from cdp_assets.warehouse.connection import Connection, Warehouse
 from cdp_assets.warehouse.frames import Written, as_text, replace_rows
-from cdp_assets.warehouse.registry import code_version, git_state
+from cdp_assets.warehouse.registry import code_version, git_state, never_built
 
 MAX_QUARANTINED = 1_000
 """Rows of one build that go to quarantine; more of them are a fault of the build, which the check reports."""
@@ -58,20 +58,35 @@ def checks_of(dataset: Dataset) -> tuple[Check[Audit], ...]:
     return (*COMMON_CHECKS, *dataset.checks)
 
 
+class InputMissing(Exception):
+    """A dataset that is to be read was never built. The message names it and the remedy."""
+
+
 def read_inputs(warehouse: Warehouse, scope: Scope, names: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """Inputs as one snapshot shows them."""
+    """Inputs as one snapshot shows them.
+
+    Raises:
+        InputMissing: one is a dataset that was never built; read as empty, it would be counted as zeros.
+    """
+    made_by = sorted({name for name in (frames.FRAMES[name].made_by for name in names) if name})
     with warehouse.snapshot(scope.tenant_id) as conn:
+        missing = never_built(conn, scope.tenant_id, made_by)
+        if missing:
+            raise InputMissing(
+                f"{' and '.join(missing)} must be there first; materialize the assets upstream, or all datasets with "
+                "the job `datasets_refresh`"
+            )
         return {name: frames.read(conn, scope, name) for name in names}
 
 
-def main_currency(warehouse: Warehouse, tenant_id: str, default: str) -> str:
-    """The currency of most purchases of a tenant."""
+def main_currency(warehouse: Warehouse, tenant_id: str) -> str:
+    """The currency of most purchases of a tenant that has not said which is its own; USD without a purchase."""
     with warehouse.tenant(tenant_id) as conn:
         row = conn.execute(
             "select currency from intermediate.int_purchases where currency is not null "
             "group by currency order by count(*) desc, currency limit 1"
         ).fetchone()
-    return str(row[0]) if row else default
+    return str(row[0]) if row else "USD"
 
 
 def published_rows(warehouse: Warehouse, tenant_id: str, dataset: Dataset) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ one is chosen per asset.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -34,7 +34,7 @@ from cdp_assets.sources.model import (
 from cdp_assets.warehouse.connection import Connection, TenantSession, Warehouse, WarehouseError
 from cdp_assets.warehouse.ledger import Busy
 from cdp_assets.warehouse.tables import table_report
-from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant
+from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant, instant
 
 GROUP = "landing"
 
@@ -301,14 +301,7 @@ def _derived_asset(
 
 def _as_of(configured: str | None, tenant: Tenant) -> datetime | None:
     given = configured or tenant.options.get("as_of")
-    if not given:
-        return None
-    try:
-        return datetime.fromisoformat(given).astimezone(UTC)
-    except ValueError as error:
-        raise TenantError(
-            f"as_of {given!r} is not an ISO-8601 time such as 2026-06-30T00:00:00+00:00"
-        ) from error
+    return instant(given) if given else None
 
 
 profile_segment = _derived_asset(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -117,6 +117,16 @@ def close_abandoned(connection: Connection, tenant_id: str, orchestrator_run_id:
         "where tenant_id = %s and orchestrator_run_id = %s and status = 'running'",
         (error[:2000], tenant_id, orchestrator_run_id),
     ).rowcount
+
+
+def never_built(connection: Connection, tenant_id: str, datasets: Sequence[str]) -> list[str]:
+    """Those of these datasets without a run that ended well, inside a transaction of the tenant."""
+    found = connection.execute(
+        "select name from unnest(%s::text[]) as name where not exists (select from ops.etl_runs as r "
+        "where r.tenant_id = %s and r.dataset = name and r.status in ('success', 'quarantined')) order by name",
+        (list(datasets), tenant_id),
+    ).fetchall()
+    return [name for (name,) in found]
 
 
 @cache

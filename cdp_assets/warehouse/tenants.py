@@ -7,6 +7,7 @@ values stay in the environment or in secret files.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from psycopg.rows import class_row
@@ -40,7 +41,8 @@ class Tenant:
     Attributes:
         source: for `arango`: hosts (list), database, username, password_secret (name of the secret), auth
             (`basic` or `jwt`), ca (path of a CA file, optional). For `dump`: folder, database (optional).
-        options: default_currency, default_region (of phone numbers), as_of (ISO; fixes "today" for demo data),
+        options: default_currency (of amounts without one, and of the datasets' totals), default_region (of phone
+            numbers), as_of (ISO; fixes "today" for demo data),
             max_delete_share, segments (ids that the hourly segment ETL runs), image_root (folder or s3:// address of
             the images of articles).
         shop: the shop database: dsn (without password), password_secret (name of the secret, optional), timezone (of
@@ -59,6 +61,29 @@ class Tenant:
     def timezone(self) -> str:
         """IANA name of the zone in which the tenant's days begin: its shop's, else UTC."""
         return str((self.shop or {}).get("timezone") or "UTC")
+
+    def now(self) -> datetime:
+        """The tenant's clock, UTC: its option `as_of`, else the time.
+
+        Raises:
+            TenantError: the option is no time.
+        """
+        fixed = self.options.get("as_of")
+        return instant(fixed) if fixed else datetime.now(UTC)
+
+
+def instant(as_of: str) -> datetime:
+    """A time in ISO-8601 as UTC.
+
+    Raises:
+        TenantError: it is no time.
+    """
+    try:
+        return datetime.fromisoformat(as_of).astimezone(UTC)
+    except ValueError as error:
+        raise TenantError(
+            f"as_of {as_of!r} is not an ISO-8601 time such as 2026-06-30T00:00:00+00:00"
+        ) from error
 
 
 def list_tenants(warehouse: Warehouse, *, active_only: bool = False) -> list[Tenant]:

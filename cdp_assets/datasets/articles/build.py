@@ -11,8 +11,8 @@ from io import BytesIO
 import polars as pl
 
 from cdp_assets.datasets.articles import changes, prices
-from cdp_assets.datasets.articles.categories import tree
 from cdp_assets.datasets.articles.contract import Articles
+from cdp_assets.datasets.categories import tree
 from cdp_assets.datasets.files import parquet
 from cdp_assets.datasets.frames import UNKNOWN
 from cdp_assets.datasets.model import Built, Scope

@@ -11,7 +11,7 @@ from io import BytesIO
 import polars as pl
 
 from cdp_assets.datasets.articles import changes
-from cdp_assets.datasets.articles.categories import tree
+from cdp_assets.datasets.categories import tree
 from cdp_assets.datasets.model import Audit
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 

@@ -39,7 +39,7 @@ def event_counts(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def sessions(events: pl.DataFrame) -> pl.DataFrame:
-    """One row per customer with a session: distinct sessions as the sources tell them, each on its last day."""
+    """One row per customer with a session: sessions as dataset F parts them, each on its last day."""
     return (
         events.filter(pl.col("session").is_not_null())
         .group_by("customer", "session")

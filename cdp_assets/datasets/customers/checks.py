@@ -45,7 +45,7 @@ def everybody_once(audit: Audit) -> Measure:
     people = pl.concat(
         [audit.inputs[name].select("customer_id") for name in ("customers", "purchases")]
     ).filter(pl.col("customer_id") != UNKNOWN)
-    rows = _all_rows(audit, "customer_id")
+    rows = audit.all_rows("customer_id")
     missing = people.unique().join(rows, "customer_id", "anti").with_columns(fault=pl.lit("has no row"))
     extra = rows.join(people, "customer_id", "anti").with_columns(fault=pl.lit("is nobody"))
     twice = (
@@ -68,7 +68,7 @@ def totals_reconcile(audit: Audit) -> Measure:
     bought = sales.filter(
         ~((pl.col("line_total") < 0).fill_null(False) | (pl.col("quantity") < 0).fill_null(False))
     )
-    rows = _all_rows(audit, "total_amount_spent", "total_orders", "total_items_bought")
+    rows = audit.all_rows("total_amount_spent", "total_orders", "total_items_bought")
     expected = {
         "total_amount_spent": sales.filter(pl.col("currency") == scope.currency)["line_total"].sum(),
         "total_orders": bought.select("customer_id", "order_key").n_unique() if bought.height else 0,
@@ -205,12 +205,6 @@ def backtest_holds(audit: Audit) -> Measure:
         wrong,
         Severity.WARN,
     )
-
-
-def _all_rows(audit: Audit, *columns: str) -> pl.DataFrame:
-    """Rows that will be published, and those that the contract refused."""
-    refused = audit.refused.select(columns) if audit.refused.height else audit.table.select(columns).clear()
-    return pl.concat([audit.table.select(columns), refused])
 
 
 CHECKS: tuple[Check[Audit], ...] = (

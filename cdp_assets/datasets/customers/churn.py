@@ -26,7 +26,7 @@ def earlier(scope: Scope) -> Scope:
 
 
 def purchases_since(orders: pl.DataFrame, before: Scope) -> pl.DataFrame:
-    """`customer_id` and `purchases`: days with an order after `before`, of who had one."""
+    """`customer` and `purchases`: days with an order after `before`, of who had one."""
     return (
         orders.filter(pl.col("ordered_on") > before.as_of)
         .group_by("customer")

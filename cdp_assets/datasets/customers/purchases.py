@@ -1,7 +1,7 @@
 """What customers bought: totals, dates, rhythm and windows of purchases.
 
-Belongs here: which lines are sales, and everything that is counted or summed over them. A line of a sale with a
-negative amount or quantity is a return: it lowers what was spent and is counted as a return, never as a purchase.
+Belongs here: everything that is counted or summed over sales (`datasets.sales`). A return lowers what was spent and is
+counted as a return, never as a purchase.
 Money is of the tenant's main currency only; purchases in other currencies are counted.
 """
 
@@ -13,6 +13,7 @@ import polars as pl
 
 from cdp_assets.datasets.customers import windows
 from cdp_assets.datasets.model import Scope
+from cdp_assets.datasets.sales import sale_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Sales:
     """Purchases by customers who are known, in three grains.
 
     Attributes:
-        lines: lines of sales, returns among them; `is_return`, `is_main` (of the main currency), `age` in days.
+        lines: sale lines, returns among them, with `age` in days.
         orders: one row per customer and order with something bought: `ordered_at`, `ordered_on`, `age`, `channel`,
             `value` in the main currency, `is_main`. An order belongs to the time of its first line.
         cancelled: orders that were cancelled, one row per customer and order.
@@ -33,13 +34,8 @@ class Sales:
 
 def sales_of(scope: Scope, purchases: pl.DataFrame) -> Sales:
     """Lines and orders that count, of the purchases known at the end of `as_of`."""
-    lines = purchases.filter("is_revenue").with_columns(
-        (
-            (pl.col("line_total") < 0).fill_null(value=False)
-            | (pl.col("quantity") < 0).fill_null(value=False)
-        ).alias("is_return"),
-        (pl.col("currency") == scope.currency).fill_null(value=False).alias("is_main"),
-        windows.age(pl.col("purchased_on"), scope.as_of).alias("age"),
+    lines = sale_lines(scope, purchases).with_columns(
+        windows.age(pl.col("purchased_on"), scope.as_of).alias("age")
     )
     orders = (
         lines.filter(~pl.col("is_return"))

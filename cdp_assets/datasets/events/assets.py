@@ -6,7 +6,6 @@ them.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -95,10 +94,9 @@ def events(
     tenant_id = context.partition_key
     try:
         tenant = active_tenant(warehouse, tenant_id)
-        scope = scope_of(warehouse, tenant, None)
+        scope, now = scope_of(warehouse, tenant, None), tenant.now()
     except (TenantError, WarehouseError) as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
-    now = datetime.fromisoformat(tenant.options.get("as_of") or datetime.now(UTC).isoformat())
     with recorded(context, warehouse, "datasets.events", now) as summary:
         try:
             outcome = refresh(warehouse, scope, now, full=config.full)
@@ -114,7 +112,7 @@ def events(
             )
         versions = {}
         if outcome.is_full:
-            versions = publish_versions(warehouse, artifacts, outcome.review, summary.run_id)
+            versions = publish_versions(warehouse, artifacts, outcome.audit, summary.run_id)
     for table in CONTRACTS:
         yield dg.MaterializeResult(
             asset_key=KEYS[table],
@@ -123,7 +121,7 @@ def events(
 
 
 def _tell(summary: Summary, outcome: Outcome) -> None:
-    times = outcome.review.tables.events_enriched["event_at"]
+    times = outcome.audit.tables.events_enriched["event_at"]
     summary.rows_in = outcome.changed
     summary.rows_out = sum(written.rows for written in outcome.written.values())
     summary.min_event_ts, summary.max_event_ts = times.min(), times.max()  # type: ignore[assignment]
@@ -154,9 +152,9 @@ def _metadata(
         found["version"] = version
     shown = {}
     if table == "funnel_daily":
-        shown = funnel_charts(outcome.review.daily)
+        shown = funnel_charts(outcome.audit.daily)
     elif table == "session_funnel":
-        figure = sessions_per_day(outcome.review.tables.session_funnel)
+        figure = sessions_per_day(outcome.audit.tables.session_funnel)
         shown = {"Sessions per day": figure} if figure else {}
     return found | {
         title: dg.MetadataValue.md(pictures.markdown(each, title)) for title, each in shown.items()

@@ -1,6 +1,6 @@
 """Checks of dataset F: identities that must hold of any set of whole visitors, and shares that a healthy source keeps.
 
-Belongs here: pure functions of a `Review`. What only all rows can tell is asked of full runs and passes otherwise.
+Belongs here: pure functions of a `EventsAudit`. What only all rows can tell is asked of full runs and passes otherwise.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from cdp_assets.datasets.events.audit import EventsAudit
 from cdp_assets.datasets.events.behaviour import counted
 from cdp_assets.datasets.events.contract import CONTRACTS
-from cdp_assets.datasets.events.review import Review
 from cdp_assets.datasets.events.summaries import COUNTS
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 
@@ -35,10 +35,10 @@ MIN_ORDERS, MAX_UNMATCHED = 50, 0.05
 """Share of orders that only one side knows: telephone orders have no event, imports no page."""
 
 
-def contracts_kept(review: Review) -> Measure:
+def contracts_kept(audit: EventsAudit) -> Measure:
     """Rows of any table that break a rule of its contract."""
     broken = []
-    for table, frame in [*review.tables.items(), ("funnel_daily", review.daily)]:
+    for table, frame in [*audit.tables.items(), ("funnel_daily", audit.daily)]:
         _, failures = CONTRACTS[table].filter(frame)
         broken += [(table, rule, count) for rule, count in sorted(failures.counts().items())]
     return Measure(
@@ -50,9 +50,9 @@ def contracts_kept(review: Review) -> Measure:
     )
 
 
-def one_session_each(review: Review) -> Measure:
+def one_session_each(audit: EventsAudit) -> Measure:
     """Tracked events whose session is not there, and event ids that come twice."""
-    events, sessions = review.tables.events_enriched, review.tables.session_funnel
+    events, sessions = audit.tables.events_enriched, audit.tables.session_funnel
     lost = events.filter(~pl.col("is_imported")).join(sessions, on="session_id", how="anti")
     twice = events.filter(pl.col("event_id").is_duplicated())
     return Measure(
@@ -64,10 +64,10 @@ def one_session_each(review: Review) -> Measure:
     )
 
 
-def counts_add_up(review: Review) -> Measure:
+def counts_add_up(audit: EventsAudit) -> Measure:
     """Counts of all sessions against those of their events, by type."""
-    told = review.tables.events_enriched.filter(~pl.col("is_imported"), ~pl.col("is_duplicate"))
-    sessions = review.tables.session_funnel
+    told = audit.tables.events_enriched.filter(~pl.col("is_imported"), ~pl.col("is_duplicate"))
+    sessions = audit.tables.session_funnel
     of_type = dict(told["event_type"].value_counts().rows())
     pairs = [("events", sessions["events"].sum(), told.height)]
     pairs += [(column, sessions[column].sum(), of_type.get(name, 0)) for column, name in COUNTS.items()]
@@ -81,23 +81,23 @@ def counts_add_up(review: Review) -> Measure:
     )
 
 
-def behaviour_adds_up(review: Review) -> Measure:
+def behaviour_adds_up(audit: EventsAudit) -> Measure:
     """Events of all customers against those of F1 that count, up to the end of the day."""
-    known = counted(review.tables.events_enriched).filter(
-        pl.col("stitched_customer_id").is_not_null(), pl.col("event_at") < review.scope.until
+    known = counted(audit.tables.events_enriched).filter(
+        pl.col("stitched_customer_id").is_not_null(), pl.col("event_at") < audit.scope.until
     )
-    total = int(review.tables.customer_behavior["total_events"].sum())
+    total = int(audit.tables.customer_behavior["total_events"].sum())
     return Measure(
         abs(known.height - total),
         f"{total} events of customers, {known.height} in events_enriched",
-        {"customers": review.tables.customer_behavior.height, "events": known.height},
+        {"customers": audit.tables.customer_behavior.height, "events": known.height},
     )
 
 
-def funnels_shrink(review: Review) -> Measure:
+def funnels_shrink(audit: EventsAudit) -> Measure:
     """Steps that more reached than the step before, and days whose ways out do not sum to those who entered."""
     days = (
-        review.daily.sort("funnel_id", "day", "step")
+        audit.daily.sort("funnel_id", "day", "step")
         .group_by("funnel_id", "day", maintain_order=True)
         .agg(
             (pl.col("entered").diff() > 0).any().alias("grows"),
@@ -109,24 +109,24 @@ def funnels_shrink(review: Review) -> Measure:
     return Measure(
         days.height,
         f"{days.height} days of funnels do not add up",
-        {"days": review.daily.select("funnel_id", "day").n_unique() if review.daily.height else 0},
+        {"days": audit.daily.select("funnel_id", "day").n_unique() if audit.daily.height else 0},
         ("funnel", "day", "entered", "left"),
         days.select("funnel_id", "day", "entered", "left").head(SAMPLE_ROWS).rows(),
     )
 
 
-def members_are_counts(review: Review) -> Measure:
+def members_are_counts(audit: EventsAudit) -> Measure:
     """Members by funnel, day and state against `funnel_daily`; asked of full runs, which hold all members."""
-    if not review.is_full:
+    if not audit.is_full:
         return Measure(0, "asked of full runs")
     state = pl.col("state")
-    members = review.tables.funnel_member.group_by("funnel_id", "day").agg(
+    members = audit.tables.funnel_member.group_by("funnel_id", "day").agg(
         pl.len().alias("members"),
         (state == "completed").sum().alias("done"),
         (state == "open").sum().alias("waiting"),
     )
     counted_days = (
-        review.daily.sort("step")
+        audit.daily.sort("step")
         .group_by("funnel_id", "day")
         .agg(pl.col("entered").first(), pl.col("completed").last(), pl.col("open").sum())
     )
@@ -147,9 +147,9 @@ def members_are_counts(review: Review) -> Measure:
     )
 
 
-def known_types(review: Review) -> Measure:
+def known_types(audit: EventsAudit) -> Measure:
     """Events whose type is none of the vocabulary."""
-    events = review.tables.events_enriched
+    events = audit.tables.events_enriched
     strange = events.filter(~pl.col("is_known_type"))
     words = strange.group_by("source", "event_type").len().sort("len", "event_type", descending=[True, False])
     return _share(
@@ -158,9 +158,9 @@ def known_types(review: Review) -> Measure:
     )  # fmt: skip
 
 
-def bots(review: Review) -> Measure:
+def bots(audit: EventsAudit) -> Measure:
     """Events of automata, by the rule that told them."""
-    events = review.tables.events_enriched
+    events = audit.tables.events_enriched
     found = events.filter("is_bot")
     reasons = found.group_by("bot_reason").len().sort("len", descending=True)
     return _share(
@@ -168,9 +168,9 @@ def bots(review: Review) -> Measure:
     )  # fmt: skip
 
 
-def repeats(review: Review) -> Measure:
+def repeats(audit: EventsAudit) -> Measure:
     """Events that repeat another within a second."""
-    events = review.tables.events_enriched
+    events = audit.tables.events_enriched
     found = events.filter("is_duplicate")
     types = found.group_by("source", "event_type").len().sort("len", descending=True)
     return _share(
@@ -179,9 +179,9 @@ def repeats(review: Review) -> Measure:
     )  # fmt: skip
 
 
-def in_time(review: Review) -> Measure:
+def in_time(audit: EventsAudit) -> Measure:
     """Events that came days late, or before they happened."""
-    events = review.tables.events_enriched.filter(pl.col("lateness_s").is_not_null())
+    events = audit.tables.events_enriched.filter(pl.col("lateness_s").is_not_null())
     odd = events.filter(
         (pl.col("lateness_s") > LATE.total_seconds()) | (pl.col("lateness_s") < -AHEAD.total_seconds())
     )
@@ -207,9 +207,9 @@ def _share(
     )
 
 
-def session_length(review: Review) -> Measure:
+def session_length(audit: EventsAudit) -> Measure:
     """Sessions of people that last for hours: pages that report by themselves."""
-    people = review.tables.session_funnel.filter(~pl.col("is_bot"))
+    people = audit.tables.session_funnel.filter(~pl.col("is_bot"))
     long = people.filter(pl.col("duration_s") > LONG_SESSION_S)
     share = long.height / people.height if people.height else 0.0
     return Measure(
@@ -228,11 +228,11 @@ def session_length(review: Review) -> Measure:
     )
 
 
-def conversion_band(review: Review) -> Measure:
+def conversion_band(audit: EventsAudit) -> Measure:
     """Share of sessions with a purchase on the last whole day, against the median of the seven days before."""
     days = (
-        review.tables.session_funnel.filter(
-            ~pl.col("is_bot"), ~pl.col("is_quarantined"), pl.col("started_on") <= review.scope.as_of
+        audit.tables.session_funnel.filter(
+            ~pl.col("is_bot"), ~pl.col("is_quarantined"), pl.col("started_on") <= audit.scope.as_of
         )
         .group_by("started_on")
         .agg(pl.len().alias("sessions"), pl.col("converted").mean().alias("rate"))
@@ -240,12 +240,12 @@ def conversion_band(review: Review) -> Measure:
         .sort("started_on")
     )
     last, before = days.tail(1), days.head(-1).tail(BAND_DAYS)
-    if not review.is_full or before.height < BAND_DAYS or last["started_on"][0] != review.scope.as_of:
+    if not audit.is_full or before.height < BAND_DAYS or last["started_on"][0] != audit.scope.as_of:
         return Measure(0, f"needs a full run and {BAND_DAYS + 1} days with {MIN_SESSIONS} sessions each")
     usual, rate = float(before["rate"].median() or 0.0), float(last["rate"][0])  # type: ignore[arg-type]
     return Measure(
         int(not usual / BAND <= rate <= usual * BAND),
-        f"{rate:.2%} of the sessions of {review.scope.as_of} converted, {usual:.2%} in the week before",
+        f"{rate:.2%} of the sessions of {audit.scope.as_of} converted, {usual:.2%} in the week before",
         {"rate": rate, "usual": usual},
         ("day", "sessions", "rate"),
         last.rows(),
@@ -253,12 +253,12 @@ def conversion_band(review: Review) -> Measure:
     )
 
 
-def fresh(review: Review) -> Measure:
+def fresh(audit: EventsAudit) -> Measure:
     """Age of the newest event; asked of full runs."""
-    newest = review.tables.events_enriched["event_at"].max()
-    if not review.is_full or not isinstance(newest, datetime):
+    newest = audit.tables.events_enriched["event_at"].max()
+    if not audit.is_full or not isinstance(newest, datetime):
         return Measure(0, "asked of full runs with events")
-    age = review.now - newest
+    age = audit.now - newest
     return Measure(
         int(age > STALE),
         f"the newest event is {age.total_seconds() / 3600:.1f} hours old, {STALE.days * 24} are tolerated",
@@ -267,12 +267,12 @@ def fresh(review: Review) -> Measure:
     )
 
 
-def purchases_match_orders(review: Review) -> Measure:
+def purchases_match_orders(audit: EventsAudit) -> Measure:
     """Orders without a purchase event, and purchase events of orders that are not there; asked of full runs."""
-    if review.unmatched is None:
+    if audit.unmatched is None:
         return Measure(0, "asked of full runs")
-    unmatched = review.unmatched()
-    told = review.tables.events_enriched.filter("is_conversion")["order_number"].drop_nulls().n_unique()
+    unmatched = audit.unmatched()
+    told = audit.tables.events_enriched.filter("is_conversion")["order_number"].drop_nulls().n_unique()
     count = sum(map(len, unmatched.values()))
     known = told + len(unmatched["orders"])
     share = count / max(known, 1)
@@ -291,7 +291,7 @@ _REBUILD = (
     "materialize the asset with `full: true`; if it fails again, the build is at fault: nothing was written"
 )
 
-CHECKS: tuple[tuple[str, Check[Review]], ...] = (
+CHECKS: tuple[tuple[str, Check[EventsAudit]], ...] = (
     ("events_enriched", Check(
         "contracts_kept", "Rows of all five tables that break a rule of their contract; none may.", _REBUILD,
         contracts_kept, blocking=True)),

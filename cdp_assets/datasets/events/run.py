@@ -16,13 +16,13 @@ import polars as pl
 from psycopg import IsolationLevel
 
 from cdp_assets.datasets.events import funnels
+from cdp_assets.datasets.events.audit import EventsAudit
 from cdp_assets.datasets.events.build import Tables, build
 from cdp_assets.datasets.events.checks import CHECKS
 from cdp_assets.datasets.events.contract import CONTRACTS
 from cdp_assets.datasets.events.delta import plan, superseded
 from cdp_assets.datasets.events.funnels import Funnel, funnels_of
 from cdp_assets.datasets.events.identity import stitch
-from cdp_assets.datasets.events.review import Review
 from cdp_assets.datasets.events.store import OVERLAP, State, WarehouseStore
 from cdp_assets.datasets.model import Scope
 from cdp_assets.quality import Check, Measure, Severity
@@ -44,15 +44,15 @@ class Outcome:
     """What came of a run.
 
     Attributes:
-        review: what the checks looked at: all rows of a full run, those of the visitors touched otherwise.
+        audit: what the checks looked at: all rows of a full run, those of the visitors touched otherwise.
         written: rows by table; empty when a blocking check kept the run from writing.
         changed: events that are new, different or gone.
         superseded: session ids that are no more.
     """
 
-    review: Review
+    audit: EventsAudit
     is_full: bool
-    measures: tuple[tuple[str, Check[Review], Measure], ...] = ()
+    measures: tuple[tuple[str, Check[EventsAudit], Measure], ...] = ()
     written: dict[str, Written] = field(default_factory=dict)
     changed: int = 0
     superseded: int = 0
@@ -101,7 +101,7 @@ def refresh(warehouse: Warehouse, scope: Scope, now: datetime, *, full: bool = F
                     as_of = state.as_of
                     outcome = _incremental(store, replace(scope, as_of=as_of), configured, now, state)
                 outcome.measures = tuple(
-                    (table, check, check.measure(outcome.review)) for table, check in CHECKS
+                    (table, check, check.measure(outcome.audit)) for table, check in CHECKS
                 )
                 if outcome.blocked_by:
                     raise _Blocked
@@ -120,12 +120,12 @@ def _settings(scope: Scope, configured: Sequence[Funnel]) -> str:
 def _full(store: WarehouseStore, scope: Scope, configured: Sequence[Funnel], now: datetime) -> Outcome:
     tables = build(scope, configured, stitch(store.all_events()), now)
     daily = funnels.daily(configured, tables.funnel_member)
-    review = _reviewed(store, scope, configured, tables, daily, now, is_full=True)
+    audit = _audited(store, scope, configured, tables, daily, now, is_full=True)
     lost = store.session_ids().join(tables.session_funnel, on="session_id", how="anti")
     ids = superseded(
         lost, store.fetch("events_enriched", "session_id", lost["session_id"]), tables.events_enriched
     )
-    outcome = Outcome(review, True, changed=tables.events_enriched.height, superseded=ids.height)
+    outcome = Outcome(audit, True, changed=tables.events_enriched.height, superseded=ids.height)
     for name, frame in [*tables.items(), ("funnel_daily", daily)]:
         outcome.written[name] = store.replace(name, frame)
     store.supersede(ids)
@@ -160,8 +160,8 @@ def _incremental(
         key = CONTRACTS["funnel_daily"].primary_key()
         gone = old.select(key).join(daily, on=key, how="anti")
         written["funnel_daily"] = store.merge("funnel_daily", daily, gone)
-    review = _reviewed(store, scope, configured, tables, daily, now, is_full=False)
-    return Outcome(review, False, written=written, changed=delta.changed if delta else 0, superseded=ids)
+    audit = _audited(store, scope, configured, tables, daily, now, is_full=False)
+    return Outcome(audit, False, written=written, changed=delta.changed if delta else 0, superseded=ids)
 
 
 def _nothing() -> Tables:
@@ -185,7 +185,7 @@ def _of(days: Days) -> pl.Expr:
     return pl.struct("funnel_id", "day").is_in(wanted.implode())
 
 
-def _reviewed(
+def _audited(
     store: WarehouseStore,
     scope: Scope,
     configured: Sequence[Funnel],
@@ -194,8 +194,8 @@ def _reviewed(
     now: datetime,
     *,
     is_full: bool,
-) -> Review:
-    return Review(
+) -> EventsAudit:
+    return EventsAudit(
         scope=scope,
         funnels=tuple(configured),
         tables=tables,

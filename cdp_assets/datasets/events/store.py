@@ -151,8 +151,8 @@ class WarehouseStore:
     def rows(self, table: str, where: Mapping[str, Sequence[Any]] | None = None) -> pl.DataFrame:
         """Rows of a table; `where`: column -> values of which it has one."""
         conditions = [
-            sql.SQL("{} = any({})").format(sql.Identifier(column), sql.Literal(list(values)))
-            for column, values in (where or {}).items()
+            sql.SQL("{} = any({})").format(sql.Identifier(column), sql.Placeholder(column))
+            for column in where or {}
         ]
         schema = CONTRACTS[table].create_empty().schema
         if where is not None and not all(where.values()):
@@ -162,7 +162,9 @@ class WarehouseStore:
         )
         lists = [name for name, type_ in schema.items() if type_ == pl.List]
         sent = {name: pl.String if name in lists else type_ for name, type_ in schema.items()}
-        found = read_frame(self._connection, query, sent)
+        found = read_frame(
+            self._connection, query, sent, {name: list(of) for name, of in (where or {}).items()}
+        )
         return found.with_columns(pl.col(name).str.json_decode(schema[name]) for name in lists)
 
     def session_ids(self) -> pl.DataFrame:

@@ -6,8 +6,8 @@ Belongs here: what of a run becomes files. How a version is written is in `publi
 from __future__ import annotations
 
 from cdp_assets.artifacts.store import ArtifactStore
+from cdp_assets.datasets.events.audit import EventsAudit
 from cdp_assets.datasets.events.contract import CONTRACTS, RAW
-from cdp_assets.datasets.events.review import Review
 from cdp_assets.datasets.model import Built
 from cdp_assets.datasets.publish import record_files, version_of
 from cdp_assets.warehouse.connection import Warehouse
@@ -19,19 +19,19 @@ _TIMES = {
 
 
 def publish_versions(
-    warehouse: Warehouse, store: ArtifactStore, review: Review, run_id: str
+    warehouse: Warehouse, store: ArtifactStore, audit: EventsAudit, run_id: str
 ) -> dict[str, str]:
     """Write and publish what a full run has made; table -> version."""
-    inputs = {"events": review.tables.events_enriched.select(*RAW)}
+    inputs = {"events": audit.tables.events_enriched.select(*RAW)}
     versions = {}
-    for name, frame in [*review.tables.items(), ("funnel_daily", review.daily)]:
+    for name, frame in [*audit.tables.items(), ("funnel_daily", audit.daily)]:
         key = CONTRACTS[name].primary_key()
         table = frame.sort(key)
         built = Built(table, time_column=_TIMES[name])
-        manifest, files = version_of(name, "F", key, review.scope, table, built, inputs)
+        manifest, files = version_of(name, "F", key, audit.scope, table, built, inputs)
         store.put(manifest, files)
-        with warehouse.tenant(review.scope.tenant_id) as conn:
+        with warehouse.tenant(audit.scope.tenant_id) as conn:
             record_files(conn, store, manifest, run_id)
-        store.publish(name, review.scope.tenant_id, manifest.version)
+        store.publish(name, audit.scope.tenant_id, manifest.version)
         versions[name] = manifest.version
     return versions

@@ -29,7 +29,7 @@ def counts_reconciled(audit: Audit) -> Measure:
         "signal"
     ].value_counts()
     read = dict(told.iter_rows())
-    rows = _all_rows(audit)
+    rows = audit.all_rows()
     compared = [
         (column, int(rows[column].sum()), read.get(signal, 0))
         for column, signal in zip(COUNTED, ["purchase", "return", *COUNTS.values()], strict=True)
@@ -48,7 +48,7 @@ def counts_reconciled(audit: Audit) -> Measure:
 def spend_reconciled(audit: Audit) -> Measure:
     """Money of the table against the lines, to the last decimal."""
     lines = signals.sale_lines(audit.scope, audit.inputs["purchases"]).filter("is_main")
-    told, read = _total(_all_rows(audit)["total_spent"]), _total(lines["line_total"])
+    told, read = _total(audit.all_rows()["total_spent"]), _total(lines["line_total"])
     return Measure(
         int(told != read),
         f"{told} {audit.scope.currency} in the table, {read} in the lines",
@@ -123,11 +123,6 @@ def _overlaps(parts: pl.DataFrame, split: str, time: str, *within: str) -> pl.Da
         pl.col("train_to").cast(pl.String),
         pl.col("later_from").cast(pl.String),
     )
-
-
-def _all_rows(audit: Audit) -> pl.DataFrame:
-    """Rows that keep the contract and those that break it: a refused row is not lost, it is in quarantine."""
-    return pl.concat([audit.table, audit.refused.select(audit.table.columns)])
 
 
 def _total(money: pl.Series) -> Decimal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from cdp_assets.datasets import sales
 from cdp_assets.datasets.event_types import canonical
 from cdp_assets.datasets.frames import UNKNOWN
 from cdp_assets.datasets.model import Scope
@@ -44,18 +45,18 @@ def sale_lines(scope: Scope, purchases: pl.DataFrame) -> pl.DataFrame:
     """Lines that count as sales, of known customers and articles.
 
     Returns:
-        customer_id, article_id, on, at, purchase_key, channel, is_return (a negative line), is_main (in the tenant's
-        main currency), line_total.
+        customer_id, article_id, on, at, purchase_key, channel, is_return, is_main, line_total: see `sales`.
     """
-    return purchases.filter(pl.col("is_revenue"), _known(), pl.col("purchased_at") < scope.until).select(
+    lines = sales.sale_lines(scope, purchases)
+    return lines.filter(_known(), pl.col("purchased_at") < scope.until).select(
         "customer_id",
         "article_id",
         pl.col("purchased_on").alias("on"),
         pl.col("purchased_at").alias("at"),
         "purchase_key",
         "channel",
-        ((pl.col("quantity") < 0) | (pl.col("line_total") < 0)).fill_null(value=False).alias("is_return"),
-        (pl.col("currency") == scope.currency).fill_null(value=False).alias("is_main"),
+        "is_return",
+        "is_main",
         "line_total",
     )
 

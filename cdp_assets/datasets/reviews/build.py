@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from cdp_assets.datasets.model import Built, Scope
-from cdp_assets.datasets.reviews import doubts
+from cdp_assets.datasets.reviews import authenticity
 from cdp_assets.datasets.reviews.contract import Reviews
 from cdp_assets.datasets.reviews.language import LANGUAGES, NONE
 from cdp_assets.datasets.reviews.normalise import normalise
@@ -52,9 +52,9 @@ def build(scope: Scope, reviews: pl.DataFrame, articles: pl.DataFrame, purchases
             .alias("bert_embedding_ref"),
         )
         .with_columns(pl.col("rating_gap").abs().gt(CONFLICT).alias("rating_sentiment_conflict"))
-        .pipe(doubts.duplicates)
-        .pipe(doubts.spam)
-        .pipe(doubts.verified, purchases)
+        .pipe(authenticity.duplicates)
+        .pipe(authenticity.spam)
+        .pipe(authenticity.verified, purchases)
         .select(*Reviews.columns())
     )
     return Built(table, time_column="created_at", numbers=_numbers(table))
@@ -71,7 +71,7 @@ def _described(texts: pl.DataFrame, said: Opinions) -> pl.DataFrame:
         .with_columns(
             pl.col("clean_text").str.split(" ").list.len().cast(pl.Int64).alias("review_length"),
             # the same words in whatever order, case, accents and number: SHA-256 is the same on every machine
-            doubts.text_key(texts["folded"]),
+            authenticity.text_key(texts["folded"]),
         )
         .drop("text_id", "said", "folded")
     )

@@ -16,8 +16,10 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from cdp_assets.datasets.categories import tree
 from cdp_assets.datasets.frames import UNKNOWN
 from cdp_assets.datasets.model import Scope
+from cdp_assets.datasets.sales import sale_lines
 
 TOTAL, ROOT_CATEGORY, CATEGORY, ARTICLE, REST = LEVELS = (
     "total", "root_category", "category", "article", "rest",
@@ -27,49 +29,22 @@ ALL = "all"
 
 MAX_ARTICLES = 1_000
 ACTIVE_DAYS = 364
-MAX_DEPTH = 20
-"""Steps from a category to its root, as in `int_category_paths`: a circle ends there."""
 
 SUMS = ("sales", "sales_other_currency", "units", "revenue", "returns", "refunds")
 """What adds up from level to level; customers do not, since one buys in several categories."""
 
 
 def counted(scope: Scope, purchases: pl.DataFrame) -> pl.DataFrame:
-    """Lines that count: those of accepted orders.
-
-    `is_return` marks money given back, `is_main` the tenant's main currency: demand has no currency, money has, and
-    only that of the main one is added up.
-    """
-    return (
-        purchases.lazy()
-        .filter("is_revenue")
-        .select(
-            "article_id",
-            pl.col("purchased_on").alias("date"),
-            "quantity",
-            "line_total",
-            ((pl.col("line_total") < 0) | (pl.col("quantity") < 0)).alias("is_return"),
-            (pl.col("currency") == scope.currency).alias("is_main"),
-            pl.when(pl.col("customer_id") != UNKNOWN).then("customer_id").alias("customer_id"),
-        )
-        .collect()
+    """Sale lines (`sales`) by day: demand has no currency, money has, and only that of the main one is added up."""
+    return sale_lines(scope, purchases).select(
+        "article_id",
+        pl.col("purchased_on").alias("date"),
+        "quantity",
+        "line_total",
+        "is_return",
+        "is_main",
+        pl.when(pl.col("customer_id") != UNKNOWN).then("customer_id").alias("customer_id"),
     )
-
-
-def roots(categories: pl.DataFrame) -> pl.DataFrame:
-    """The topmost category above each, itself if there is none. Columns: category_id, root_category_id."""
-    parents = categories.select(pl.col("category_id").alias("root"), "parent_id")
-    found = categories.select("category_id", pl.col("category_id").alias("root"))
-    for _ in range(MAX_DEPTH):
-        above = found.join(parents, on="root", how="left")
-        is_known = pl.col("parent_id").is_in(categories["category_id"].to_list())
-        climbed = above.select(
-            "category_id", pl.when(is_known).then("parent_id").otherwise("root").alias("root")
-        )
-        if climbed.equals(found):
-            break
-        found = climbed
-    return found.rename({"root": "root_category_id"})
 
 
 def article_categories(articles: pl.DataFrame, categories: pl.DataFrame) -> pl.DataFrame:
@@ -78,7 +53,8 @@ def article_categories(articles: pl.DataFrame, categories: pl.DataFrame) -> pl.D
     Keys are canonical: `shop:<number>` of the shop's category, `leo:<name>` where only LEO names one.
     """
     shop = pl.col("category_id").is_not_null()
-    return articles.join(roots(categories), on="category_id", how="left").select(
+    roots = tree(categories).rows.select("category_id", "root_category_id")
+    return articles.join(roots, on="category_id", how="left").select(
         "article_id",
         pl.when(shop)
         .then(pl.format("shop:{}", "category_id"))

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from cdp_assets.datasets.frames import UNKNOWN
 from cdp_assets.datasets.timeseries.levels import ARTICLE, CATEGORY, LEVELS, REST, SUMS
 
 YEARS = 2
@@ -64,7 +65,7 @@ def complete(
             pl.when(pl.col("level").is_in([CATEGORY, REST]))
             .then("series_id")
             .when(pl.col("level") == ARTICLE)
-            .then(pl.col("category_id").fill_null("unknown"))
+            .then(pl.col("category_id").fill_null(UNKNOWN))
             .alias("category_id"),
         )
     )

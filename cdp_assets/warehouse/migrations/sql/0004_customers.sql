@@ -153,10 +153,10 @@ comment on column datasets.customer_features.monetary_6m is 'Money spent after t
 comment on column datasets.customer_features.orders_7d is 'Orders of the 7 days that end with as_of; so for all columns that end in a number of days';
 comment on column datasets.customer_features.items_7d is 'Pieces bought, before returns';
 comment on column datasets.customer_features.spend_7d is 'Money spent in the main currency, returns taken off';
-comment on column datasets.customer_features.sessions_7d is 'Sessions with an event in the window, as the sources tell sessions';
+comment on column datasets.customer_features.sessions_7d is 'Sessions with an event in the window; dataset F parts sessions';
 comment on column datasets.customer_features.orders_trend_30d is '(orders_30d + 1) / (orders of the 30 days before + 1)';
 comment on column datasets.customer_features.sessions_trend_30d is '(sessions_30d + 1) / (sessions of the 30 days before + 1)';
-comment on column datasets.customer_features.session_events is 'All events of the customer, of unknown types, too';
+comment on column datasets.customer_features.session_events is 'All events of the customer that dataset F counts (no repeats, no automata), of unknown types, too';
 comment on column datasets.customer_features.views is 'Events of pages, articles and content looked at';
 comment on column datasets.customer_features.carts is 'Events of putting something into the cart';
 comment on column datasets.customer_features.buys is 'Events of a purchase; total_orders counts the orders';

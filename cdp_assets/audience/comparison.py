@@ -6,7 +6,7 @@ One scan in the database for all columns, since a million customers with a hundr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 from psycopg import sql
@@ -40,8 +40,8 @@ SCHEMA = {
 }
 
 _JOINED = sql.SQL(
-    "from datasets.customer_features as f left join audience.members({segment}) as m on f.customer_id = m.customer_id "
-    "where f.tenant_id = {tenant}"
+    "from datasets.customer_features as f left join audience.members(%(segment)s) as m "
+    "on f.customer_id = m.customer_id where f.tenant_id = %(tenant)s"
 )
 
 
@@ -52,14 +52,14 @@ def compare(connection: Connection, tenant_id: str, segment_id: str) -> pl.DataF
     of an indicator, so that numbers and words can be ranked together. Yes and no are the share of yes.
     """
     columns = [column for column in columns_of(connection, FEATURES) if column[0] not in {"tenant_id", KEY}]
-    source = _JOINED.format(segment=sql.Literal(segment_id), tenant=sql.Literal(tenant_id))
+    scope = {"tenant": tenant_id, "segment": segment_id}
     numbers = [column for column in columns if column[1] in NUMBERS or column[1] == "boolean"]
     rows: list[tuple[object, ...]] = []
     for start in range(0, len(numbers), PER_QUERY):
-        rows += _means(connection, source, numbers[start : start + PER_QUERY])
+        rows += _means(connection, scope, numbers[start : start + PER_QUERY])
     for name, type_, *_ in columns:
         if type_ == "text":
-            rows += _shares(connection, source, name)
+            rows += _shares(connection, scope, name)
     # A sum of doubles depends on the order in which the server meets the rows: digits that say nothing are cut, so that
     # the same members give the same rows.
     return (
@@ -72,7 +72,7 @@ def compare(connection: Connection, tenant_id: str, segment_id: str) -> pl.DataF
 
 
 def _means(
-    connection: Connection, source: sql.Composable, columns: Sequence[Column]
+    connection: Connection, scope: Mapping[str, str], columns: Sequence[Column]
 ) -> list[tuple[object, ...]]:
     figures = []
     for name, type_, *_ in columns:
@@ -85,7 +85,8 @@ def _means(
                 "avg({value}) filter (where m.customer_id is not null), avg({value}), stddev_pop({value})"
             ).format(value=value)
         )
-    found = connection.execute(sql.SQL("select {} {}").format(sql.SQL(", ").join(figures), source)).fetchone()
+    query = sql.SQL("select {} {}").format(sql.SQL(", ").join(figures), _JOINED)
+    found = connection.execute(query, scope).fetchone()
     assert found is not None
     return [
         (name, "", *found[place * 5 : place * 5 + 4], _difference(*found[place * 5 + 2 : place * 5 + 5]))
@@ -93,13 +94,13 @@ def _means(
     ]
 
 
-def _shares(connection: Connection, source: sql.Composable, name: str) -> list[tuple[object, ...]]:
+def _shares(connection: Connection, scope: Mapping[str, str], name: str) -> list[tuple[object, ...]]:
     found = connection.execute(
         sql.SQL(
             "select f.{name}, count(*) filter (where m.customer_id is not null), count(*) {source} "
-            "and f.{name} is not null group by f.{name} order by 1 limit %s"
-        ).format(name=sql.Identifier(name), source=source),
-        (MAX_LEVELS + 1,),
+            "and f.{name} is not null group by f.{name} order by 1 limit %(most)s"
+        ).format(name=sql.Identifier(name), source=_JOINED),
+        {**scope, "most": MAX_LEVELS + 1},
     ).fetchall()
     if len(found) > MAX_LEVELS:
         return []

@@ -14,7 +14,7 @@ from cdp_assets.datasets.model import Scope
 
 
 @dataclass(frozen=True)
-class Review:
+class EventsAudit:
     """Rows that a run wants to write, before anybody can see them.
 
     Attributes:

@@ -1,0 +1,23 @@
+"""Which purchased lines are sales, the same in all datasets.
+
+Belongs here: what counts as sold, as taken back, and as money that may be added up. Does not belong here: any sum.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from cdp_assets.datasets.model import Scope
+
+
+def sale_lines(scope: Scope, purchases: pl.DataFrame) -> pl.DataFrame:
+    """Lines of accepted orders, with all their columns and two more.
+
+    `is_return`: a negative amount or quantity takes a sale back. `is_main`: of the tenant's main currency; money of
+    others is not added up.
+    """
+    negative = pl.any_horizontal(pl.col("line_total", "quantity") < 0)
+    return purchases.filter("is_revenue").with_columns(
+        negative.fill_null(value=False).alias("is_return"),
+        (pl.col("currency") == scope.currency).fill_null(value=False).alias("is_main"),
+    )
