@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,8 @@ import psycopg
 import pytest
 
 from cdp_assets.artifacts.store import ArtifactError, ArtifactStore
-from cdp_assets.datasets.common_checks import psi
+from cdp_assets.datasets.catalog import DATASETS
+from cdp_assets.datasets.common_checks import drift, psi
 from cdp_assets.datasets.model import Built, last_whole_day
 from cdp_assets.quality import Severity
 from cdp_assets.warehouse.connection import Warehouse
@@ -155,6 +157,13 @@ def test_columns_that_moved_are_named(shelf: Shelf) -> None:
     assert (measure.passed, measure.severity) == (False, Severity.ERROR)
     assert {name for name, _ in measure.sample} == {"size", "price"}
     assert found.written is not None, "drift never blocks"
+    pooled = drift(replace(found.audit, pooled=("price",)))
+    assert [name for name, _ in pooled.sample] == ["size"]
+
+
+def test_pooled_columns_are_columns() -> None:
+    for dataset in DATASETS.values():
+        assert set(dataset.pooled) <= set(dataset.contract.columns()), dataset.name
 
 
 def test_what_most_rows_share_may_move_in_its_last_digits() -> None:

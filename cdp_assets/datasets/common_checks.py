@@ -87,7 +87,7 @@ def row_count_band(audit: Audit) -> Measure:
 
 
 def drift(audit: Audit) -> Measure:
-    """Population stability index of every numeric column against the version before."""
+    """Population stability index of every numeric column that is not pooled against the version before."""
     before = audit.previous
     names = [name for name in audit.key if audit.table.schema[name] != pl.Date]
 
@@ -100,7 +100,7 @@ def drift(audit: Audit) -> Measure:
     moved = {
         name: psi(before[name], audit.table[name])
         for name, type_ in audit.table.schema.items()
-        if type_.is_numeric() and name in before.columns
+        if type_.is_numeric() and name in before.columns and name not in audit.pooled
     }
     chance = CHANCE * (1 / _things(before) + 1 / _things(audit.table))
     over = sorted(((value, name) for name, value in moved.items() if value > PSI_WARN + chance), reverse=True)

@@ -88,6 +88,7 @@ class Audit:
         history: rows of the versions that were published before, oldest first.
         read_previous: reads the version that is published now; None before the first.
         key: columns that make a row of `table` unique.
+        pooled: columns in which all rows share an estimate; see `Dataset`.
     """
 
     scope: Scope
@@ -98,6 +99,7 @@ class Audit:
     history: tuple[int, ...]
     read_previous: Callable[[], pl.DataFrame | None]
     key: tuple[str, ...] = ()
+    pooled: tuple[str, ...] = ()
 
     def all_rows(self, *columns: str) -> pl.DataFrame:
         """Rows that keep the contract and those that break it, some columns or all: a refused row is not lost."""
@@ -128,6 +130,8 @@ class Dataset:
         continues: files of the published version that the build takes as `previous` (name -> bytes, of those that are
             there), where ids or history go on from version to version.
         sorts_by: order of the rows in the file; the key when left out.
+        pooled: columns in which an estimate that all rows share stands for most of the value: it moves every row at
+            once, which is one number's chance, not that of so many rows. Drift looks at the columns they are made of.
     """
 
     name: str
@@ -142,6 +146,7 @@ class Dataset:
     deps: tuple[str, ...] = ()
     continues: tuple[str, ...] = ()
     sorts_by: tuple[str, ...] = ()
+    pooled: tuple[str, ...] = ()
 
     @property
     def key(self) -> list[str]:

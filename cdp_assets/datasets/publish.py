@@ -125,6 +125,7 @@ def build(
         published_rows(warehouse, scope.tenant_id, dataset),
         partial(_read_version, store, dataset.name, scope.tenant_id, published),
         tuple(dataset.key),
+        dataset.pooled,
     )
     measures = tuple((check, check.measure(audit)) for check in checks_of(dataset))
     if any(_blocks(check, found) for check, found in measures):
