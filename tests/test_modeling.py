@@ -103,7 +103,7 @@ def test_views_and_marts_are_built_tested_and_told_of_and_a_wrong_total_is_named
     assert "shop:1" in str(sales["preview"].value)
     assert "an@shop.test" not in str(made["marts.dim_customers"]["preview"].value), "personal data is masked"
     assert all(severity == "WARN" for _, severity in failed(result))
-    assert stage.one("select status from ops.etl_runs where dataset = 'dbt.marts'") == "success"
+    assert stage.one("select status from ops.etl_runs where dataset = 'dbt'") == "success"
     assert not list((get_settings().data_dir / "dbt").glob("dbt_*")), "what dbt leaves is removed"
 
     with stage.warehouse.tenant("acme") as conn:
@@ -119,7 +119,7 @@ def test_a_test_of_severity_error_fails_the_step_by_name_and_is_not_tried_again(
     stage.write("cdp.customer_profile", {"cdp_profile_id": "p1", "root_profile_id": "gone"})
     result = stage.run()
     assert not result.success
-    (failure,) = [event for event in result.get_step_failure_events() if event.step_key == "dbt_views"]
+    (failure,) = [event for event in result.get_step_failure_events() if event.step_key == "dbt"]
     message = failure.step_failure_data.error.message  # type: ignore[union-attr]
     assert "dbt nodes failed" in message
     assert "relationships_stg_leo__profiles_root_profile_id" in message

@@ -17,7 +17,7 @@ from cdp_assets.automation.runs import FINISHED, SEGMENT_TAG, STAGE_OF_JOB
 from cdp_assets.checks.shop import shop_checks
 from cdp_assets.datasets.catalog import tables_of
 from cdp_assets.datasets.events.contract import CONTRACTS as EVENT_TABLES
-from cdp_assets.modeling.assets import views
+from cdp_assets.modeling.assets import models
 from cdp_assets.partitions import segments_of_tenants, tenants
 from cdp_assets.policies import TENANT_TAG
 
@@ -170,7 +170,7 @@ marts_refresh = _asset_job(
     "marts_refresh",
     "dbt for one tenant: staging and intermediate views where they changed, marts where rows differ, every test.",
     dg.AssetSelection.groups("staging", "intermediate", "marts")
-    | dg.AssetSelection.checks(*(spec.key for spec in views.check_specs)),
+    | dg.AssetSelection.checks(*(spec.key for spec in models.check_specs)),
     dict,
     {},
 )
