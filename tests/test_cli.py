@@ -81,10 +81,11 @@ def test_the_first_run_builds_every_asset_for_every_tenant(first: str) -> None:
 
 
 def test_a_second_run_says_that_nothing_changed(installed: Installation, first: str) -> None:
-    done = installed.run("cdp", "pipeline")
+    done = installed.run("cdp", "pipeline", "--tenant", "lotus")
     assert "Nothing changed" in done.stdout
-    assert done.stderr.count("0 provider calls") == 3
-    assert done.stderr.count("the marts hold all that was landed") == 3
+    assert done.stderr.count("0 provider calls") == 1
+    assert "lotus: the marts hold all that was landed" in done.stderr
+    assert "acme" not in done.stdout + done.stderr, "only the tenant that was asked for"
 
 
 def test_dbt_runs_for_a_tenant(installed: Installation, first: str) -> None:
@@ -113,10 +114,10 @@ def test_search_and_lookalike_find_rows_of_the_tenant(installed: Installation, f
 
 def test_a_day_later_only_what_changed_is_written(installed: Installation, first: str) -> None:
     installed.run("cdp", "demo", "advance")
-    output = installed.run("cdp", "pipeline").stdout
+    output = installed.run("cdp", "pipeline", "--tenant", "acme").stdout
     total, changed = (int(cell.replace(",", "")) for cell in rows_of(output, "acme", "customer_profile")[2:4])
     assert 0 < changed < total
-    assert "Nothing changed" in installed.run("cdp", "pipeline").stdout
+    assert "Nothing changed" in installed.run("cdp", "pipeline", "--tenant", "acme").stdout
 
 
 def runs_of(installed: Installation, dataset: str) -> int:
@@ -200,6 +201,7 @@ def test_tenants_are_added_suspended_resumed_and_removed(installed: Installation
         (("tenants", "show", "nobody"), 1, "cdp tenants list"),
         (("tenants", "add", "fine", "--dump", str(CDNOW.parent.parent)), 1, "dump"),
         (("quarantine", "replay", "nobody"), 1, "no tenant"),
+        (("pipeline", "--tenant", "nobody"), 2, "no tenant 'nobody'"),
     ],
 )
 def test_mistakes_get_one_readable_block_and_an_exit_code(

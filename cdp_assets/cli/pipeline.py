@@ -59,7 +59,9 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     help="Folder of a LEO dump of your own, loaded as a tenant of its own; the demo world when left out.",
 )
 @click.option(
-    "--tenant", "tenant_id", help="Id for --source's tenant; made from the folder's name when left out."
+    "--tenant",
+    "tenant_id",
+    help="Only this tenant of the demo world. With --source the id of its tenant, by default the folder's name.",
 )
 @click.option(
     "--size",
@@ -77,12 +79,16 @@ def pipeline(source: Path | None, tenant_id: str | None, size: str) -> None:
 
     Exit code 1 when an asset or a blocking check failed.
     """  # fmt: skip
+    if source is None and tenant_id not in {None, *DEMO_OPTIONS}:
+        raise click.UsageError(
+            f"the demo world has no tenant {tenant_id!r}, but {', '.join(DEMO_OPTIONS)}; --source loads other dumps"
+        )
     began = perf_counter()
     settings = get_settings()
     with err.status("preparing the warehouse"):
         migrate_warehouse(settings)
         os.environ.update(dagster_environment(settings))
-    chosen = [_own_tenant(source, tenant_id)] if source else _demo_tenants(size)
+    chosen = [_own_tenant(source, tenant_id)] if source else _demo_tenants(size, tenant_id)
     lines = _materialize(chosen)
     report(lines, perf_counter() - began)
     if any(line.missing or line.failed for found in lines.values() for line in found):
@@ -99,7 +105,8 @@ def _own_tenant(folder: Path, tenant_id: str | None) -> Tenant:
     return tenant
 
 
-def _demo_tenants(size: str) -> list[Tenant]:
+def _demo_tenants(size: str, only: str | None) -> list[Tenant]:
+    """Tenants to build, of all that the demo world has; all are registered."""
     from cdp_assets.activation.marketing_events import put_marketing_events
     from cdp_assets.demo import end_of_step, generate, step_of
     from cdp_assets.demo.marketing import marketing_events
@@ -128,7 +135,8 @@ def _demo_tenants(size: str) -> list[Tenant]:
             )
             registry.put_tenant(warehouse, tenant, replace=True)
             put_marketing_events(warehouse, tenant_id, marketing_events(tenant_id, step=step))
-            found.append(tenant)
+            if only in {None, tenant_id}:
+                found.append(tenant)
     return found
 
 
