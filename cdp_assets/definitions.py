@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from cdp_assets.audience import assets as audience
+from cdp_assets.automation import purge
 from cdp_assets.automation.catalogue import articles_changed
 from cdp_assets.automation.embedding import embedding_jobs
 from cdp_assets.automation.jobs import jobs
@@ -55,7 +56,7 @@ def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Defin
             *audience.assets,  # segments of cdp.*, datasets.* -> audience.*
         ],
         asset_checks=[*landing_checks, *shop_checks, *embedding_checks],
-        jobs=jobs,
+        jobs=[*jobs, *purge.jobs],
         schedules=schedules,
         sensors=[*sensors, embedding_jobs, articles_changed, *run_status_sensors],
         resources={

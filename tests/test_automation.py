@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from cdp_assets import automation, partitions
-from cdp_assets.automation import jobs, schedules, sensors
+from cdp_assets.artifacts.store import ArtifactStore
+from cdp_assets.automation import purge, schedules, sensors
 from cdp_assets.definitions import build_definitions
 from cdp_assets.settings import get_settings
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
 from cdp_assets.warehouse.tenants import Tenant, put_tenant, remove_tenant, set_status
+from tests.artifact_support import DATASET, TENANT, put
 from tests.automation_world import in_flight, register
 
 STARTED, SUCCESS = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS
@@ -270,21 +273,39 @@ def test_the_purge_deletes_old_finished_runs_and_keeps_what_shows_the_newest_sta
 
     long_ago = [materialize("asleep"), materialize("acme"), in_flight(instance, STARTED)]
     last = materialize("acme")
-    definitions = dg.Definitions(jobs=[jobs.purge_old_runs])
+    definitions = dg.Definitions(jobs=[purge.purge_old_runs])
 
-    def purge(keep_days: int) -> set[str]:
+    def purged(keep_days: int) -> set[str]:
         result = definitions.resolve_job_def("purge_old_runs").execute_in_process(
             instance=instance, run_config={"ops": {"delete_old_runs": {"config": {"keep_days": keep_days}}}}
         )
         return {run.run_id for run in instance.get_runs()} - {result.run_id}
 
-    assert purge(keep_days=1) == {*long_ago, last}, "nothing is old yet"
+    assert purged(keep_days=1) == {*long_ago, last}, "nothing is old yet"
     age(instance, long_ago)
-    kept = purge(keep_days=1)
+    kept = purged(keep_days=1)
     assert long_ago[0] in kept, "the newest materialization of a suspended tenant's partition"
     assert long_ago[1] not in kept
     assert long_ago[2] in kept, "a run that has not ended"
     assert last in kept
+
+
+def test_the_purge_keeps_the_newest_versions_and_the_published_one(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    store = ArtifactStore(tmp_path)
+    kept = put(store, b"published, and the oldest").version
+    old, newest = (
+        put(store, word, publish=False, hours=hour).version for hour, word in ((1, b"a"), (2, b"b"))
+    )
+    job = dg.Definitions(jobs=[purge.purge_old_versions], resources={"artifacts": store})
+    result = job.resolve_job_def("purge_old_versions").execute_in_process(
+        instance=instance, run_config={"ops": {"delete_old_versions": {"config": {"keep": 1}}}}
+    )
+    assert result.success
+    left = {manifest.version for manifest in store.versions(DATASET, TENANT)}
+    assert left == {kept, newest}
+    assert old not in left
 
 
 def age(instance: dg.DagsterInstance, run_ids: list[str]) -> None:

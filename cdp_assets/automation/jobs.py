@@ -1,19 +1,17 @@
-"""Jobs: named selections of assets with their run configuration, and the purge of old runs.
+"""Jobs: named selections of assets with their run configuration.
 
 Belongs here: what one run does, and how a run of a tenant is asked for. Does not belong here: when (`schedules`,
-`sensors`), the assets themselves (the stages). Every job of assets runs for one tenant: it is partitioned as they are.
-Annotations are not postponed: Dagster reads them.
+`sensors`), the assets themselves (the stages), what is made of no asset (`purge`). Every job of assets runs for one
+tenant: it is partitioned as they are. Annotations are not postponed: Dagster reads them.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from pydantic import Field
 
 from cdp_assets.automation.decisions import TABLES, Mode
-from cdp_assets.automation.runs import FINISHED, SEGMENT_TAG, STAGE_OF_JOB
+from cdp_assets.automation.runs import SEGMENT_TAG, STAGE_OF_JOB
 from cdp_assets.checks.shop import shop_checks
 from cdp_assets.datasets.catalog import tables_of
 from cdp_assets.datasets.events.contract import CONTRACTS as EVENT_TABLES
@@ -236,72 +234,7 @@ audience_refresh = _asset_job(
 )
 
 
-class PurgeConfig(dg.Config):
-    """What may go."""
-
-    keep_days: int = Field(30, ge=1, description="Runs that ended within so many days stay")
-    max_runs: int = Field(
-        50_000,
-        ge=1,
-        description="Runs deleted at most; a week of 50 tenants with a sync every 15 minutes is 34,000",
-    )
-
-
-@dg.op(
-    description="Deletes finished runs with all their events, but for those that show the newest state of an asset.",
-    tags={"cdp/stage": "operations"},
-)
-def delete_old_runs(context: dg.OpExecutionContext, config: PurgeConfig) -> None:
-    """Runs and events have no retention in Dagster: 30 assets every 5 minutes write 300 MB of events a day."""
-    instance = context.instance
-    cutoff = datetime.now(UTC) - timedelta(days=config.keep_days)
-    old = instance.get_run_ids(dg.RunsFilter(statuses=FINISHED, updated_before=cutoff), limit=config.max_runs)
-    newest = runs_with_newest_state(instance) if old else set()
-    deleted = 0
-    for run_id in old:
-        if run_id not in newest:
-            instance.delete_run(run_id)
-            deleted += 1
-    context.log.info(
-        "deleted %d runs that ended before %s; kept %d that show the newest state of an asset's partition",
-        deleted,
-        cutoff.isoformat(" ", "minutes"),
-        len(old) - deleted,
-    )
-    context.add_output_metadata({"deleted": deleted, "kept": len(old) - deleted})
-
-
-def runs_with_newest_state(instance: dg.DagsterInstance) -> set[str]:
-    """Runs with the newest materialization of an asset or of a partition of it.
-
-    Without their events such a partition, of a suspended tenant for instance, would count as never materialized.
-    """
-    found: set[str] = set()
-    for asset_key in instance.all_asset_keys():
-        by_partition = instance.get_latest_storage_id_by_partition(
-            asset_key, dg.DagsterEventType.ASSET_MATERIALIZATION
-        )
-        # one by one: a key per tenant and segment, and a list of storage ids would be one statement of any length
-        filters: list[dg.AssetKey | dg.AssetRecordsFilter] = [asset_key]
-        filters += [
-            dg.AssetRecordsFilter(asset_key, storage_ids=[storage_id]) for storage_id in by_partition.values()
-        ]
-        for wanted in filters:
-            found.update(record.run_id for record in instance.fetch_materializations(wanted, limit=1).records)
-    return found
-
-
-@dg.job(
-    description="Deletes the record of old runs from Dagster's own storage. The warehouse's `ops.etl_runs` stays.",
-    tags={"cdp/stage": "operations", "dagster/priority": "-2"},
-    executor_def=dg.in_process_executor,
-)
-def purge_old_runs() -> None:
-    """One step."""
-    delete_old_runs()
-
-
-jobs: list["dg.JobDefinition | UnresolvedAssetJobDefinition"] = [
+jobs: list["UnresolvedAssetJobDefinition"] = [
     leo_cdp_sync,
     leo_cdp_sweep,
     leo_segment_etl,
@@ -319,5 +252,4 @@ jobs: list["dg.JobDefinition | UnresolvedAssetJobDefinition"] = [
     events_and_funnels,
     events_and_funnels_close,
     audience_refresh,
-    purge_old_runs,
 ]
