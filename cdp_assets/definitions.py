@@ -73,3 +73,9 @@ def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Defin
         # for eight trivial steps).
         executor=dg.in_process_executor,
     )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The whole graph with its default resources."""
+    return build_definitions()

@@ -14,7 +14,7 @@ from cdp_assets import partitions
 from cdp_assets.automation import sensors, state
 from cdp_assets.automation.decisions import TABLES
 from cdp_assets.definitions import build_definitions
-from cdp_assets.resources import Sources
+from cdp_assets.opening import Sources
 from cdp_assets.sources.model import PRODUCT_ITEM, PROFILE, SEGMENT, SourceUnavailable
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant, put_tenant, set_status

@@ -13,8 +13,8 @@ import pytest
 from cdp_assets.checks.catalog import CHECKS
 from cdp_assets.checks.landing import landing_checks
 from cdp_assets.landing import assets as landing
+from cdp_assets.opening import Sources
 from cdp_assets.partitions import TENANT_DIMENSION
-from cdp_assets.resources import Sources
 from cdp_assets.sources.model import PRODUCT_ITEM, PROFILE
 from cdp_assets.warehouse.connection import Warehouse
 from tests.checked import TENANTS, Documents, clean_documents, copied, dump, landed_world

@@ -14,7 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
+from cdp_assets.cli import cdp
 from tests.conftest import CDNOW
 
 BIN = Path(sys.executable).parent
@@ -231,4 +233,4 @@ def test_every_command_explains_itself(installed: Installation) -> None:
         "demo",
     ):
         assert command in top
-        assert len(installed.run("cdp", command, "--help").stdout) > 80
+        assert len(CliRunner().invoke(cdp, [command, "--help"]).stdout) > 80

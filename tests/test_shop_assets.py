@@ -12,9 +12,9 @@ from cdp_assets.checks.raw_tables import SHOP_CHECKS, ShopTable, freshness, row_
 from cdp_assets.checks.shop import shop_checks
 from cdp_assets.landing.shop.assets import assets
 from cdp_assets.landing.shop.specs import SPECS
+from cdp_assets.opening import Sources
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.quality import Measure, Severity
-from cdp_assets.resources import Sources
 from cdp_assets.settings import get_settings
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant, put_tenant

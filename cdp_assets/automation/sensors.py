@@ -14,7 +14,7 @@ import dagster as dg
 from cdp_assets import partitions
 from cdp_assets.automation import decisions, runs, starts_by_itself, state
 from cdp_assets.automation.jobs import leo_cdp_sweep, run_request
-from cdp_assets.resources import Sources
+from cdp_assets.opening import Sources
 from cdp_assets.sources.model import SourceUnavailable
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.registry import close_abandoned

@@ -32,7 +32,7 @@ Signatures = Mapping[str, Signature]
 
 
 class Opener(Protocol):
-    """Whatever opens a tenant's source (`resources.Sources`)."""
+    """Whatever opens a tenant's source (`opening.Sources`)."""
 
     def open(self, tenant: Tenant) -> AbstractContextManager[Source]: ...
 

@@ -13,8 +13,8 @@ from cdp_assets.asset_checks import check_result, check_specs
 from cdp_assets.checks.catalog import CHECKS, evaluate
 from cdp_assets.checks.subject import SourceFacts, Subject, Table, read_source
 from cdp_assets.landing.contract import TenantOptions
+from cdp_assets.opening import Sources
 from cdp_assets.quality import Check, Measure
-from cdp_assets.resources import Sources
 from cdp_assets.settings import get_settings
 from cdp_assets.sources.model import SourceRejected
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError

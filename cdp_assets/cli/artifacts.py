@@ -13,7 +13,7 @@ from cdp_assets.artifacts.retention import KEPT_VERSIONS
 from cdp_assets.artifacts.store import ArtifactError, ArtifactStore, Manifest
 from cdp_assets.cli.tenants import TENANT
 from cdp_assets.cli.terminal import ago, out, table
-from cdp_assets.resources import open_artifacts
+from cdp_assets.opening import open_artifacts
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,7 +10,7 @@ import click
 from cdp_assets.cli.tenants import TENANT
 from cdp_assets.environment import dbt_environment
 from cdp_assets.modeling.project import EXECUTABLE, PROJECT
-from cdp_assets.resources import open_warehouse, warehouse_dsn
+from cdp_assets.opening import open_warehouse, warehouse_dsn
 from cdp_assets.settings import get_settings
 from cdp_assets.warehouse.tenants import get_tenant
 

@@ -16,7 +16,7 @@ from cdp_assets.embedding import models, queue
 from cdp_assets.embedding.entities import ENTITIES
 from cdp_assets.embedding.service import Service
 from cdp_assets.embedding.worker import Patience
-from cdp_assets.resources import Embedders, open_warehouse
+from cdp_assets.opening import Embedders, open_warehouse
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.connection import Warehouse
 

@@ -18,7 +18,7 @@ from cdp_assets.embedding.compare import compare as compare_models
 from cdp_assets.embedding.entities import ENTITIES
 from cdp_assets.embedding.service import Service, Turn
 from cdp_assets.embedding.worker import Patience
-from cdp_assets.resources import Embedders, open_warehouse
+from cdp_assets.opening import Embedders, open_warehouse
 from cdp_assets.settings import get_settings
 from cdp_assets.warehouse import tenants as registry
 

@@ -17,9 +17,8 @@ from cdp_assets.cli.demo import demo_folder, move_shops
 from cdp_assets.cli.pipeline_report import Line, lines_of, merged, report, said_of_provider
 from cdp_assets.cli.terminal import err, fail
 from cdp_assets.environment import dagster_environment, migrate_warehouse
-from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.modeling.current import is_current
-from cdp_assets.resources import open_warehouse
+from cdp_assets.opening import open_warehouse
 from cdp_assets.settings import get_settings
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.quarantine import open_keys
@@ -246,6 +245,8 @@ def _cause(error: Any) -> str:
 
 
 def _count_quarantine(tenant_id: str, lines: list[Line]) -> None:
+    from cdp_assets.landing.contracts import CONTRACTS
+
     with open_warehouse() as warehouse, warehouse.tenant(tenant_id) as conn:
         entries = open_keys(conn, tenant_id)
     tables = {f"cdp.{contract.table}": collection for collection, contract in CONTRACTS.items()}

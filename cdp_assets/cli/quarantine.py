@@ -14,7 +14,7 @@ from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.replay import replay as replay_entries
 from cdp_assets.landing.shop.specs import SPECS
-from cdp_assets.resources import Sources, open_warehouse
+from cdp_assets.opening import Sources, open_warehouse
 from cdp_assets.warehouse import quarantine as store
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.tenants import TenantError

@@ -11,7 +11,7 @@ from cdp_assets.cli.terminal import out, table
 from cdp_assets.embedding import search as finder
 from cdp_assets.embedding.entities import ENTITIES, PRODUCT, PROFILE
 from cdp_assets.embedding.providers.factory import open_spec
-from cdp_assets.resources import open_warehouse
+from cdp_assets.opening import open_warehouse
 from cdp_assets.settings import get_settings
 from cdp_assets.warehouse import tenants as registry
 

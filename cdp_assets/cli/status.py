@@ -9,7 +9,7 @@ from cdp_assets.cli.tenants import TENANT
 from cdp_assets.cli.terminal import ago, table
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.shop.specs import SPECS
-from cdp_assets.resources import open_warehouse
+from cdp_assets.opening import open_warehouse
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.connection import Warehouse
 

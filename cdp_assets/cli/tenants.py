@@ -11,8 +11,7 @@ import click
 
 from cdp_assets import keys
 from cdp_assets.cli.terminal import err, out, table
-from cdp_assets.landing.contracts import CONTRACTS
-from cdp_assets.resources import Sources, open_artifacts, open_warehouse
+from cdp_assets.opening import Sources, open_artifacts, open_warehouse
 from cdp_assets.settings import get_settings
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.tenants import Tenant
@@ -93,6 +92,8 @@ def add(
     """
     if (dump is None) == (not hosts):
         raise click.UsageError("give either --dump or --arango")
+    from cdp_assets.landing.contracts import CONTRACTS
+
     source: dict[str, Any]
     if dump is not None:
         kind: Any = "dump"

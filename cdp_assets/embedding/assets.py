@@ -31,7 +31,7 @@ from cdp_assets.embedding.providers.model import ProviderMisconfigured
 from cdp_assets.embedding.report import vector_table_report
 from cdp_assets.embedding.store import Stored
 from cdp_assets.embedding.vectors import VectorBatch, VectorError
-from cdp_assets.resources import Embedders
+from cdp_assets.opening import Embedders
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
 from cdp_assets.warehouse.registry import Summary
 from cdp_assets.warehouse.tenants import TenantError, active_tenant

@@ -20,7 +20,7 @@ from cdp_assets.landing.contract import Contract, TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.report import fill_summary, said, sync_metadata
 from cdp_assets.landing.sync import CollectionSync, SyncOptions, SyncResult
-from cdp_assets.resources import Sources
+from cdp_assets.opening import Sources
 from cdp_assets.settings import get_settings
 from cdp_assets.sources.model import (
     CONVERSION,

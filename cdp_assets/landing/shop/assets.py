@@ -17,8 +17,8 @@ from cdp_assets.asset_runs import recorded, table_metadata
 from cdp_assets.landing.shop.extract import extract
 from cdp_assets.landing.shop.model import ShopOptions, TableResult
 from cdp_assets.landing.shop.specs import SPECS, TableSpec
+from cdp_assets.opening import Sources
 from cdp_assets.partitions import tenants
-from cdp_assets.resources import Sources
 from cdp_assets.settings import get_settings
 from cdp_assets.sources.model import SourceRejected
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
