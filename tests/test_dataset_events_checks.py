@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -22,7 +23,7 @@ KINDS = ("page-view", "item-view", "add-to-cart", "purchase")
 def audit(found: Tables, **more: Any) -> EventsAudit:
     return EventsAudit(
         SCOPE, funnels.DEFAULTS, found, funnels.daily(funnels.DEFAULTS, found.funnel_member), more.pop("now", NOW),
-        True, more.pop("unmatched", lambda: {"orders": [], "events": []}),
+        True, more.pop("unmatched", lambda: {"orders": [], "events": []}), more.pop("differing", None),
     )  # fmt: skip
 
 
@@ -130,6 +131,15 @@ def test_orders_of_one_side_are_told_by_number(sound: Tables) -> None:
     assert failing(looked) == {"purchases_match_orders"}
     (check,) = [check for _, check in CHECKS if check.name == "purchases_match_orders"]
     assert ("events", "X1") in check.measure(looked).sample
+
+
+def test_each_event_whose_total_is_not_that_of_its_lines_is_named(sound: Tables) -> None:
+    wrong = [("leo:e1", "O1", Decimal("20.02"), Decimal(20)), ("leo:e2", "O2", Decimal(15), Decimal(20))]
+    looked = audit(sound, differing=lambda: wrong)
+    assert failing(looked) == {"order_total_matches_lines"}
+    (check,) = [check for _, check in CHECKS if check.name == "order_total_matches_lines"]
+    assert list(check.measure(looked).sample) == wrong
+    assert failing(audit(sound, differing=list)) == set()
 
 
 def test_a_day_without_purchases_leaves_the_band() -> None:

@@ -172,6 +172,12 @@ def test_what_most_rows_share_may_move_in_its_last_digits() -> None:
     assert psi(before, pl.Series([0.09] * 900 + [n / 1_000 for n in range(100)])) > 1
 
 
+def test_digits_beyond_the_fourth_are_no_drift_where_all_values_are_alike() -> None:
+    alive = pl.Series([1 - n * 1e-8 for n in range(200)])
+    assert psi(alive, pl.Series([1 - n * 5e-8 for n in range(200)])) == 0
+    assert psi(alive, pl.Series([0.99] * 200)) > 1
+
+
 def test_few_things_move_by_chance(shelf: Shelf) -> None:
     dice = random.Random(7)
     for _ in range(2):

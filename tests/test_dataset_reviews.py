@@ -14,7 +14,7 @@ from cdp_assets.datasets.frames import FRAMES
 from cdp_assets.datasets.model import Audit, Built, Scope
 from cdp_assets.datasets.reviews import REVIEW_PRODUCTS, REVIEWS, checks
 from cdp_assets.datasets.reviews.sentiment import label_of
-from cdp_assets.quality import Measure
+from cdp_assets.quality import Measure, Severity
 from cdp_assets.warehouse.frames import as_text
 
 SCOPE = Scope("acme", date(2026, 6, 29), "Asia/Ho_Chi_Minh", "VND")
@@ -303,6 +303,18 @@ def test_reviews_of_nothing_and_of_nobody_are_found() -> None:
     )
     assert found.failing == 2
     assert {row[0] for row in found.sample} == {"leo:2", "leo:3"}
+
+
+def test_a_wave_of_spam_is_asked_about_and_a_few_are_not() -> None:
+    honest = [review(n, "Hàng rất đẹp, giao nhanh", customer_id=f"leo:c{n}") for n in range(36)]
+    sold = [
+        review(n, "mua ngay http://spam.example/x", customer_id=f"leo:c{n}")
+        for n in (100, 101, 102, 103, 104)
+    ]
+    assert measured("spam", audit(*honest, *sold[:3])).passed
+    found = measured("spam", audit(*honest, *sold))
+    assert (found.failing, found.severity) == (5, Severity.WARN)
+    assert found.sample[0] == ("leo:100", "leo:c100", "contact")
 
 
 def test_a_review_of_tomorrow_blocks() -> None:

@@ -10,20 +10,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import psycopg
 import pytest
 
-from cdp_assets.demo import leo_documents, shop_defects, shop_truth, sync_shop, tenant_at
-from cdp_assets.landing.shop.extract import extract
-from cdp_assets.sources.shop import ShopDatabase
+from cdp_assets.demo import shop_defects, shop_truth, tenant_at
 from cdp_assets.warehouse.connection import Warehouse
 from tests.conftest import Server
-from tests.landing_support import MemorySource, land
+from tests.demo_world_support import demo_shop, land_world
 from tests.marts_support import Marts, fresh_tenant
 
 pytestmark = pytest.mark.slow
-
-ZONE = "Asia/Ho_Chi_Minh"
 
 
 @dataclass(frozen=True)
@@ -48,22 +43,8 @@ def built(postgres: Server) -> Built:
     """acme two days on, landed and modelled; its defects count as they are in the sources that day."""
     world = tenant_at("acme", size="tiny", step=2)
     marts = fresh_tenant(postgres)
-    source = MemorySource()
-    for collection, documents in leo_documents(world).items():
-        source.put(collection, *documents)
-    with psycopg.connect(postgres.dsn("postgres", user="postgres"), autocommit=True) as conn:
-        conn.execute("create database demo_shop")
-        try:
-            sync_shop(postgres.dsn("demo_shop", user="postgres"), world)
-            address = {"dsn": postgres.dsn("demo_shop", user="shop_reader"), "timezone": ZONE}
-            with Warehouse(marts.pipeline_dsn) as warehouse:
-                land(warehouse, marts.tenant, source)
-                results = extract(
-                    warehouse, marts.tenant, ShopDatabase(address, secret=lambda _: None), mode="sweep"
-                )
-            assert [result.error for result in results.values()] == [None] * len(results)
-        finally:
-            conn.execute("drop database demo_shop with (force)")
+    with demo_shop(postgres, "demo_shop") as shop, Warehouse(marts.pipeline_dsn) as warehouse:
+        land_world(postgres, warehouse, marts.tenant, world, shop)
     marts.build()
     return Built(marts, shop_truth(world), shop_defects(world))
 

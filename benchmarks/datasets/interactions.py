@@ -1,7 +1,8 @@
 """Dataset A with pandas: the same logic as a data scientist would write it, for the benchmark only.
 
-Belongs here: the core of the table, the split, the matrix and RecBole's files. Left out: the card, the ids of the
-version before, and contract and checks of either side.
+Belongs here: the table, the train table, the split, and all files: matrices, RecBole's, ids, card. Left out here: ids
+of the version before (there is none in the benchmark), and sums that are the same in any order of the rows. Left out on
+both sides: contract and checks.
 """
 
 from __future__ import annotations
@@ -17,22 +18,29 @@ from cdp_assets.datasets.interactions.signals import SIGNAL_OF_EVENT, STRENGTHS
 from cdp_assets.datasets.model import Scope
 
 KEY = ["customer_id", "article_id"]
+_SIGNALS = SIGNAL_OF_EVENT | {
+    alias: SIGNAL_OF_EVENT[name] for alias, name in ALIASES.items() if name in SIGNAL_OF_EVENT
+}
 
 
-def pandas_way(frames: dict[str, pd.DataFrame], scope: Scope) -> dict[str, pd.DataFrame | bytes]:
-    """Table, train table, split signals, matrices and RecBole's files."""
+def pandas_way(
+    frames: dict[str, pd.DataFrame], scope: Scope
+) -> dict[str, pd.DataFrame | bytes | dict[str, float]]:
+    """The table, the card, and the content of the files."""
     lines = _sale_lines(frames["purchases"], scope)
     signals = _signals(lines, frames["events"], frames["reviews"], scope)
     as_of = pd.Timestamp(scope.as_of)
     end = as_of - pd.Timedelta(days=14)
     table = _table(signals, lines, as_of)
     train = _table(signals[signals["on"] <= end], lines[lines["on"] <= end], end)
-    users, items = np.sort(signals["customer_id"].unique()), np.sort(signals["article_id"].unique())
+    users, items = (pd.Index(signals[name].unique()).sort_values() for name in KEY)
     parts = _parts(signals, as_of)
     return {
-        "table": table,
-        "train": train,
-        "splits": parts,
+        "user_item_interactions": table,
+        "card": _card(table, parts),
+        "user_index.parquet": _parquet(users.to_frame(name="customer_id")),
+        "item_index.parquet": _parquet(items.to_frame(name="article_id")),
+        "item": _item(items, frames["articles"]),
         "splits.parquet": _parquet(parts),
         "train.parquet": _parquet(train),
         "matrix": _matrix(table, users, items),
@@ -62,7 +70,7 @@ def _signals(lines: pd.DataFrame, events: pd.DataFrame, reviews: pd.DataFrame, s
         at=lines["purchased_at"], signal=np.where(lines["is_return"], "return", "purchase")
     )
     seen = _known(events)
-    kind = seen["event_type"].str.lower().str.replace("-", "_").replace(ALIASES).map(SIGNAL_OF_EVENT)
+    kind = seen["event_type"].str.lower().str.replace("-", "_").map(_SIGNALS)
     seen = (
         seen[KEY]
         .assign(on=pd.to_datetime(seen["event_on"]), at=seen["event_at"], signal=kind)
@@ -178,9 +186,47 @@ def _parts(signals: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     return parts[columns].sort_values(["customer_id", "at", "article_id", "signal", "strength"])
 
 
-def _matrix(table: pd.DataFrame, users: np.ndarray, items: np.ndarray) -> bytes:
+def _card(table: pd.DataFrame, parts: pd.DataFrame) -> dict[str, float]:
+    liked, signals = table[table["strength"] > 0], parts[parts["strength"] > 0]
+    per_item = signals["article_id"].value_counts().to_numpy()
+    found = {
+        "n_users": liked["customer_id"].nunique(),
+        "n_items": liked["article_id"].nunique(),
+        "n_pairs": len(liked),
+        "n_signals": len(signals),
+        "repeat_purchase_share": (table["purchase_count"] > 1).sum() / (table["purchase_count"] > 0).sum(),
+        "median_history": signals["customer_id"].value_counts().median(),
+        "item_gini": (
+            per_item.size + 1 - 2 * (np.arange(1, per_item.size + 1) * per_item).sum() / per_item.sum()
+        )
+        / per_item.size,
+    }
+    for share in (0.01, 0.1, 0.2):
+        found[f"item_share_top_{share}"] = (
+            per_item[: max(1, round(share * per_item.size))].sum() / per_item.sum()
+        )
+    train = parts[parts["split"] == "train"]
+    for name in ("val", "test"):
+        asked = parts[parts["split"] == name]
+        for key in KEY:
+            found[f"cold_{key}_{name}"] = (~asked[key].drop_duplicates().isin(train[key].unique())).sum()
+    users, items = (pd.factorize(liked[key])[0] for key in KEY)
+    while users.size:
+        keeps = (np.bincount(users)[users] >= 5) & (np.bincount(items)[items] >= 5)
+        if keeps.all():
+            break
+        users, items = users[keeps], items[keeps]
+    return found | {"core_5_pairs": users.size}
+
+
+def _item(items: pd.Index, articles: pd.DataFrame) -> bytes:
+    known = articles.set_index("article_id").reindex(items)[["product_category", "brand"]]
+    return known.replace(r"\s+", " ", regex=True).reset_index().to_csv(sep="\t", index=False).encode()
+
+
+def _matrix(table: pd.DataFrame, users: pd.Index, items: pd.Index) -> bytes:
     liked = table[table["strength"] > 0]
-    rows, columns = np.searchsorted(users, liked["customer_id"]), np.searchsorted(items, liked["article_id"])
+    rows, columns = users.get_indexer(liked["customer_id"]), items.get_indexer(liked["article_id"])
     matrix = csr_array(
         (liked["confidence"].to_numpy(np.float32), (rows, columns)), shape=(users.size, items.size)
     )

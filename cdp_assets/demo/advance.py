@@ -38,9 +38,10 @@ def advance_tenant(tenant: TenantWorld) -> None:
     edits.consents()
     edits.refire()
     edits.restate()
-    edits.redeliver()
-    edits.mends()
-    edits.spoil()
+    if not tenant.clean:
+        edits.redeliver()
+        edits.mends()
+        edits.spoil()
     SegmentChanges(day).run()
     edits.nightly_batch()
     edits.rewrites()

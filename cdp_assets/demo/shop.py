@@ -29,7 +29,7 @@ def shop_at(tenant: TenantWorld) -> Shop:
     """The tenant's shop at the tenant's step."""
     model = tenant.model
     tracked = [purchase for purchase in model.purchases if purchase.tracked]
-    shop = Shop(tenant.spec, tenant.seed)
+    shop = Shop(tenant.spec, tenant.seed, tenant.clean)
     open_catalogue(shop, model.products, tracked)
     open_accounts(shop, model, tracked)
     open_orders(shop, tracked, Shelf(model.products))

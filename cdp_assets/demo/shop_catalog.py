@@ -75,6 +75,8 @@ def _products(shop: Shop, products: Sequence[Product], purchases: Sequence[Purch
             list_product(shop, product, shop.local(product.launched), shop.local(sold))
     for _ in range(2):
         list_own_product(shop, shop.local(WORLD_END) - timedelta(hours=40))
+    if shop.clean:
+        return
     *_, orphan = shop.shuffled(shop.product_of.values(), "orphan category")
     row = shop.products.rows[orphan]
     shop.products.change(orphan, row.updated_at, category_id=NO_CATEGORY)

@@ -101,7 +101,7 @@ def sync_shop(dsn: str, tenant: TenantWorld) -> ShopChanges:
 
 
 def _identity(tenant: TenantWorld) -> dict[str, Any]:
-    world = hexadecimal(_FORMAT, tenant.spec, tenant.size, tenant.seed)
+    world = hexadecimal(_FORMAT, tenant.spec, tenant.size, tenant.seed, *(["clean"] if tenant.clean else []))
     return {"world": world, "step": tenant.step}
 
 

@@ -72,7 +72,8 @@ def _people(shop: Shop, record: DayRecord) -> None:
 def _orders(shop: Shop, record: DayRecord, shelf: Shelf) -> None:
     """LEO's tracked orders of today, old ones that are imported today, and every third day one by telephone."""
     tracked = [purchase for purchase in record.purchases if purchase.tracked]
-    lost = {p.order_id for p in tracked if shop.chance(MISSING_SHARE, "lost", p.order_id)}
+    share = 0.0 if shop.clean else MISSING_SHARE
+    lost = {p.order_id for p in tracked if shop.chance(share, "lost", p.order_id)}
     shop.missing |= lost
     start = end_of_step(shop.step) - timedelta(days=1)
     for purchase in tracked:

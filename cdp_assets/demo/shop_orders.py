@@ -82,7 +82,7 @@ def open_orders(shop: Shop, purchases: Sequence[Purchase], shelf: Shelf) -> None
     numbers = shop.shuffled((purchase.order_id for purchase in purchases), "orders")
 
     def take(share: float) -> set[str]:
-        wanted = max(1, round(len(purchases) * share))
+        wanted = 0 if shop.clean else max(1, round(len(purchases) * share))
         taken = set(numbers[:wanted])
         del numbers[:wanted]
         return taken

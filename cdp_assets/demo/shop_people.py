@@ -197,8 +197,9 @@ def _spoil(account: _Account) -> _Account:
 def _chosen(
     shop: Shop, accounts: Sequence[_Account], share: float, least: int, purpose: str
 ) -> list[_Account]:
+    """Accounts to plant a fault in."""
     by_person = {account.person: account for account in accounts}
-    wanted = max(least, round(len(accounts) * share))
+    wanted = 0 if shop.clean else max(least, round(len(accounts) * share))
     return [by_person[number] for number in shop.shuffled(by_person, purpose)[:wanted]]
 
 

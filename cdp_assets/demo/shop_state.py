@@ -59,6 +59,8 @@ class Shop:
 
     spec: TenantSpec
     seed: int
+    clean: bool = False
+    """No fault is planted."""
     step: int = 0
     categories: Table[CategoryRow] = field(default_factory=Table)
     promotions: Table[PromotionRow] = field(default_factory=Table)

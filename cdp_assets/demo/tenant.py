@@ -58,6 +58,8 @@ class TenantWorld:
     seed: int
     model: Model
     database: LeoDatabase
+    clean: bool = False
+    """No fault is planted, at step 0 or later; dirt that is normal in LEO and in a shop stays."""
     step: int = 0
     days: list[DayRecord] = field(default_factory=list)
     defects: list[Defect] = field(default_factory=list)
@@ -71,10 +73,10 @@ class TenantWorld:
     """Segment key -> keys of its active members, for every segment that is not deleted."""
 
 
-def build_tenant(spec: TenantSpec, size: Size, seed: int) -> TenantWorld:
-    """The tenant at step 0, without planted defects."""
+def build_tenant(spec: TenantSpec, size: Size, seed: int, *, clean: bool = False) -> TenantWorld:
+    """The tenant at step 0, without planted defects so far; `clean`: for ever."""
     model = draw_model(spec, size, seed)
-    tenant = TenantWorld(spec, size, seed, model, LeoDatabase(base_collections(spec, model)))
+    tenant = TenantWorld(spec, size, seed, model, LeoDatabase(base_collections(spec, model)), clean)
     tenant.live = {profile.key: profile for profile in model.profiles if profile.status == 1}
     tenant.doomed = [profile.key for profile in model.profiles if profile.status in (-1, -4)]
     tenant.roots = {profile.merged_into.key for profile in model.profiles if profile.merged_into}

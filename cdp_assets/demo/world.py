@@ -64,16 +64,21 @@ class WorldSummary:
     """Documents that the last step wrote or removed; 0 at step 0."""
 
 
-def tenant_at(tenant: str, *, size: str = "small", seed: int = 7, step: int = 0) -> TenantWorld:
+def tenant_at(
+    tenant: str, *, size: str = "small", seed: int = 7, step: int = 0, clean: bool = False
+) -> TenantWorld:
     """One tenant's state, in memory. Independent of which other tenants are asked for.
+
+    `clean`: the world as it is without planted faults, in LEO and in the shop; for tests of false alarms.
 
     Raises:
         ValueError: unknown tenant or size, or a negative step.
     """
     if step < 0:
         raise ValueError(f"the demo world begins at step 0, not at {step}")
-    world = build_tenant(tenant_spec(tenant), size_named(size), seed)
-    plant_defects(world)
+    world = build_tenant(tenant_spec(tenant), size_named(size), seed, clean=clean)
+    if not clean:
+        plant_defects(world)
     for _ in range(step):
         advance_tenant(world)
     return world

@@ -28,8 +28,9 @@ CUSTOMER_FEATURES = Dataset(
     build=build,
     checks=CHECKS,
     pictures=pictures,
-    # views of 20 that nobody had weigh more than the handful that most customers have
-    pooled=("conversion_rate_smoothed", "cart_abandon_rate_smoothed"),
+    # views of 20 that nobody had weigh more than the handful that most customers have, and what all spend more than
+    # the one or two purchases that are known of most
+    pooled=("conversion_rate_smoothed", "cart_abandon_rate_smoothed", "expected_spend"),
     shows=(
         "customer_id",
         "rfm_segment",

@@ -36,6 +36,13 @@ DESCRIPTIONS = {
     "funnel_daily": "One row per funnel, day of entry and step: how many reached it, and how soon.",
 }  # fmt: skip
 
+DEPS = (
+    "intermediate.int_events",
+    "intermediate.int_event_links",
+    "intermediate.int_purchases",
+    "staging.stg_leo__transactions",
+)
+
 SHOWS = {
     "events_enriched": (
         "event_id",
@@ -69,7 +76,7 @@ class EventsConfig(dg.Config):
         dg.AssetSpec(
             KEYS[table],
             description=DESCRIPTIONS[table],
-            deps=[dg.AssetKey(["intermediate", name]) for name in ("int_events", "int_event_links", "int_purchases")],
+            deps=[dg.AssetKey(name.split(".")) for name in DEPS],
             group_name="datasets",
             kinds={"postgres", "polars", "parquet"},
             owners=policies.OWNERS,

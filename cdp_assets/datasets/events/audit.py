@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 import polars as pl
 
@@ -22,6 +23,7 @@ class EventsAudit:
         daily: rows of `funnel_daily` of the days that are touched.
         now: the tenant's clock.
         unmatched: orders of one side only (`orders`, `events`), asked for in a full run; None otherwise.
+        differing: event, order, the event's total and the sum of the order's lines, where the two differ; likewise.
     """
 
     scope: Scope
@@ -31,3 +33,4 @@ class EventsAudit:
     now: datetime
     is_full: bool
     unmatched: Callable[[], dict[str, list[str]]] | None = None
+    differing: Callable[[], list[tuple[str, str, Decimal, Decimal]]] | None = None

@@ -7,6 +7,7 @@ zero is null.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TypeVar
 
 import polars as pl
 
@@ -24,10 +25,12 @@ _COUNTS = {
     "buys": "purchase",
     "wishlist_events": "wishlist",
 }
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
 _WINDOWED = ("views", "carts", "buys")
 
 
-def counted(events: pl.DataFrame) -> pl.DataFrame:
+def counted(events: Frame) -> Frame:
     """F1's events that numbers are made of: tracked, told once, by people, of sessions that are not in quarantine."""
     return events.filter(
         ~pl.col("is_imported"), ~pl.col("is_duplicate"), ~pl.col("is_bot"), ~pl.col("is_quarantined")
@@ -42,8 +45,7 @@ def behaviour(scope: Scope, events: pl.DataFrame) -> pl.DataFrame:
     sessions with a cart. `open_cart_*`: what was put into the cart since the last purchase, less what was taken out.
     """
     mine = (
-        counted(events)
-        .lazy()
+        counted(events.lazy())
         .filter(pl.col("event_at") < scope.until, pl.col("stitched_customer_id").is_not_null())
         .with_columns(
             pl.col("stitched_customer_id").alias("customer_id"),

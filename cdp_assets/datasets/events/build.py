@@ -36,9 +36,10 @@ def build(scope: Scope, configured: Sequence[Funnel], stitched: pl.DataFrame, no
     any set of whole visitors may be built alone.
     """
     events, sessions = enrich(scope, stitched)
+    told = counted(events.lazy()).select(funnels.NEEDED).collect(engine="in-memory")
     return Tables(
         events,
         sessions,
         behaviour(scope, events),
-        funnels.all_members(configured, counted(events), now),
+        funnels.all_members(configured, told, now),
     )

@@ -1,6 +1,7 @@
 """Checks of dataset F: identities that must hold of any set of whole visitors, and shares that a healthy source keeps.
 
 Belongs here: pure functions of a `EventsAudit`. What only all rows can tell is asked of full runs and passes otherwise.
+Does not belong here: what events say of orders (`reconciliation`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import polars as pl
 from cdp_assets.datasets.events.audit import EventsAudit
 from cdp_assets.datasets.events.behaviour import counted
 from cdp_assets.datasets.events.contract import CONTRACTS
+from cdp_assets.datasets.events.reconciliation import order_total_matches_lines, purchases_match_orders
 from cdp_assets.datasets.events.summaries import COUNTS
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 
@@ -30,9 +32,6 @@ STALE = timedelta(days=2)
 """A small shop has a day without a visitor now and then, not two."""
 MIN_SESSIONS, BAND_DAYS, BAND = 100, 7, 2.0
 """A conversion rate outside half and twice the median of the week before is asked about, from 100 sessions a day."""
-
-MIN_ORDERS, MAX_UNMATCHED = 50, 0.05
-"""Share of orders that only one side knows: telephone orders have no event, imports no page."""
 
 
 def contracts_kept(audit: EventsAudit) -> Measure:
@@ -267,26 +266,6 @@ def fresh(audit: EventsAudit) -> Measure:
     )
 
 
-def purchases_match_orders(audit: EventsAudit) -> Measure:
-    """Orders without a purchase event, and purchase events of orders that are not there; asked of full runs."""
-    if audit.unmatched is None:
-        return Measure(0, "asked of full runs")
-    unmatched = audit.unmatched()
-    told = audit.tables.events_enriched.filter("is_conversion")["order_number"].drop_nulls().n_unique()
-    count = sum(map(len, unmatched.values()))
-    known = told + len(unmatched["orders"])
-    share = count / max(known, 1)
-    return Measure(
-        count if known >= MIN_ORDERS and share > MAX_UNMATCHED else 0,
-        f"{len(unmatched['orders'])} orders without an event, {len(unmatched['events'])} events without an order "
-        f"({share:.2%}, {MAX_UNMATCHED:.0%} are tolerated, from {MIN_ORDERS} orders)",
-        {"orders": len(unmatched["orders"]), "events": len(unmatched["events"]), "share": share},
-        ("only in", "order"),
-        [(side, number) for side, numbers in unmatched.items() for number in numbers[: SAMPLE_ROWS // 2]],
-        Severity.WARN,
-    )
-
-
 _REBUILD = (
     "materialize the asset with `full: true`; if it fails again, the build is at fault: nothing was written"
 )
@@ -315,6 +294,10 @@ CHECKS: tuple[tuple[str, Check[EventsAudit]], ...] = (
     ("events_enriched", Check(
         "purchases_match_orders", "Order numbers of purchase events against those of orders, both ways; 5 % may miss.",
         "compare with marts.mart_reconciliation: orders by telephone have no event", purchases_match_orders)),
+    ("events_enriched", Check(
+        "order_total_matches_lines", "Totals that LEO's events name against LEO's lines of the same order.",
+        "LEO must say which is right; neither is changed: revenue of sessions follows the event, sales the lines",
+        order_total_matches_lines)),
     ("session_funnel", Check(
         "counts_add_up", "Sums of the sessions' counts equal those of their events.", _REBUILD, counts_add_up,
         blocking=True)),

@@ -17,11 +17,15 @@ import polars as pl
 from cdp_assets.datasets.event_types import EVENT_TYPES, EventType
 from cdp_assets.datasets.events import vocabulary as words
 from cdp_assets.datasets.events.contract import FunnelDays, FunnelMembers
-from cdp_assets.datasets.events.order import in_order
 from cdp_assets.datasets.frames import TIME, UNKNOWN
 
 Order = Literal["ordered", "strict", "any"]
 Unit = Literal["session", "visitor"]
+
+NEEDED = (
+    "event_id", "event_type", "event_at", "event_on", "visitor_key", "stitched_customer_id", "session_id",
+)  # fmt: skip
+"""Columns of F1 that tell of a funnel."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -119,17 +123,16 @@ def members(funnel: Funnel, events: pl.DataFrame, now: datetime) -> pl.DataFrame
     first of equals: one entry, and one conversion at most. A member without conversion is `open` while one of these
     attempts can still convert at `now`: its window has not passed, nothing excluded came, its session may go on.
 
-    Needs F1's counted events, whole visitors of them: visitor_key, session_id, stitched_customer_id, event_id,
-    event_type, event_at, event_on.
+    Needs the columns `NEEDED` of F1's counted events in F1's order, whole visitors of them.
     """
     unit = "session_id" if funnel.count_by == "session" else "visitor_key"
     if events.is_empty():
         return _EMPTY
-    order = in_order(events, unit)
-    kind = (
-        events["event_type"].cast(EventType, strict=False).to_physical().gather(order.row).fill_null(_OTHER)
+    kind = events["event_type"].cast(EventType, strict=False).to_physical().fill_null(_OTHER)
+    code, owner, at = (
+        each.to_numpy() for each in (kind, events[unit].rle_id(), events["event_at"].to_physical())
     )
-    code, owner, at, row = kind.to_numpy(), order.owner, order.at, order.row
+    row = np.arange(at.size)
     ends = np.flatnonzero(np.append(owner[1:] != owner[:-1], True))
     last = np.repeat(at[ends], np.diff(ends, prepend=-1))
     if funnel.order != "strict":

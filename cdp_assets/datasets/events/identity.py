@@ -31,9 +31,10 @@ def stitch(events: pl.DataFrame) -> pl.DataFrame:
     )
     names_customer = pl.col("customer_id") != UNKNOWN
     is_shared = pl.col("_customers") > SHARED
+    # in one piece: the streaming engine would cut all the other columns up and put them together again
     return (
         events.lazy()
-        .join(owners, on="visitor_id", how="left")
+        .join(owners, on="visitor_id", how="left", maintain_order="left")
         .with_columns(
             pl.when(names_customer)
             .then("customer_id")
@@ -55,5 +56,5 @@ def stitch(events: pl.DataFrame) -> pl.DataFrame:
             ).alias("visitor_key")
         )
         .drop("_customers", "_last")
-        .collect()
+        .collect(engine="in-memory")
     )

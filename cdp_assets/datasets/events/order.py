@@ -1,44 +1,45 @@
-"""Events in order of whose they are and when they happened: what sessions and funnels both begin with.
+"""Events in order of whose they are and when they happened: what sessions and funnels both go by.
 
-Belongs here: sorting by numbers alone. Sorting a million rows by two texts takes ten times as long as by two integers,
-and moving thirty columns along takes longer than sorting, so only the order is made, and columns are fetched by it.
+Belongs here: the one sort of dataset F. All that follows looks at neighbouring rows and keeps their order.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 
-@dataclass(frozen=True)
-class Ordered:
-    """Rows of a frame in order of owner, `event_at` and `event_id`.
-
-    Attributes:
-        row: place of each in the frame.
-        owner: a number per owner, equal for equal owners.
-        at: microseconds since 1970.
-    """
-
-    row: np.ndarray
-    owner: np.ndarray
-    at: np.ndarray
-
-
-def in_order(events: pl.DataFrame, owner: str) -> Ordered:
-    """Order rows by a text column and time; events of one instant by their id."""
-    numbered = events.select(
-        pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
-        pl.col(owner).cast(pl.Categorical).to_physical().alias("owner"),
-        pl.col("event_at").to_physical().alias("at"),
-    ).sort("owner", "at")
-    row = numbered["row"].to_numpy().copy()
-    owners, at = numbered["owner"].to_numpy(), numbered["at"].to_numpy()
-    same = (owners[1:] == owners[:-1]) & (at[1:] == at[:-1])
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+def in_order(events: pl.DataFrame) -> pl.DataFrame:
+    """Rows visitor by visitor in order of time, those of one instant by `event_id`; imported ones behind all others."""
+    key = _key(events)
+    row = np.argsort(key)
+    key = key[row]
+    same = key[1:] == key[:-1]
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))[: key.size]
     if tied.size:
-        ids = numbered[tied].with_columns(events["event_id"].gather(row[tied]))
-        row[tied] = ids.sort("owner", "at", "event_id")["row"].to_numpy()
-    return Ordered(row, owners, at)
+        rows = events.select("event_at", "event_id")[row[tied]]
+        row[tied] = row[tied][
+            rows.select(pl.arg_sort_by(pl.Series(key[tied]), "event_at", "event_id")).to_series()
+        ]
+    # fetching rows from many small chunks takes ten times as long
+    return events.rechunk()[row]
+
+
+def _key(events: pl.DataFrame) -> np.ndarray:
+    """Imported or not, visitor and time in one integer, which sorts five times as fast as three columns.
+
+    Time is as fine as the bits allow that the visitors' numbers leave: to the microsecond over 100 days for a million
+    visitors, to 16 microseconds over four years. Which visitor comes first does not matter.
+    """
+    if events.is_empty():
+        return np.empty(0, np.uint64)
+    owner = events["visitor_key"].cast(pl.Categorical).to_physical().to_numpy().astype(np.uint64)
+    at = events["event_at"].to_physical().to_numpy()
+    since = (at - at.min()).astype(np.uint64)
+    bits = 63 - int(owner.max()).bit_length()
+    too_fine = max(int(since.max()).bit_length() - bits, 0)
+    imported = events["is_imported"].to_numpy().astype(np.uint64)
+    key: np.ndarray = (
+        (imported << np.uint64(63)) | (owner << np.uint64(bits)) | (since >> np.uint64(too_fine))
+    )
+    return key

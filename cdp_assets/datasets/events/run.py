@@ -203,4 +203,5 @@ def _audited(
         now=now,
         is_full=is_full,
         unmatched=store.unmatched_orders if is_full else None,
+        differing=store.differing_totals if is_full else None,
     )

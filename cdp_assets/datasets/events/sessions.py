@@ -1,7 +1,7 @@
 """From a visitor's events to sessions: acts told twice, visits, automata.
 
-Belongs here: numbering. Every row gets the number of its session by sorting once; all else is arithmetic on arrays.
-What a session is worth is in `summaries`.
+Belongs here: numbering. Rows come in order (`order`), so that all of it is arithmetic on neighbours in arrays. What a
+session is worth is in `summaries`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 
 from cdp_assets.datasets.events import vocabulary as words
-from cdp_assets.datasets.events.order import Ordered, in_order
 
 _MICROSECOND = timedelta(microseconds=1)
 _GAP = words.GAP // _MICROSECOND
@@ -29,8 +28,8 @@ class Sessionized:
     """What came of tracked events, and their sessions.
 
     Attributes:
-        events: one row per event in order of visitor and time: `row` (its place in the frame given), `session_no`
-            (place in `sessions`), `is_duplicate`, `event_index`, `gap_s`.
+        events: one row per event, as they came: `session_no` (place in `sessions`), `is_duplicate`, `event_index`,
+            `gap_s`.
         sessions: session_id, session_start, bot_reason (null for people), is_quarantined.
     """
 
@@ -39,16 +38,16 @@ class Sessionized:
 
 
 def sessionize(tenant_id: str, events: pl.DataFrame) -> Sessionized:
-    """Number the sessions of tracked events.
+    """Number the sessions of tracked events, which come in order of visitor and time.
 
     Needs event_id, visitor_key, event_type, event_at, event_on, article_id, order_number, browser. A session ends
     with a gap strictly longer than 30 minutes, or 24 hours after its first event; a change of user is a change of
     `visitor_key`. Events that repeat another are in its session, and count for nothing.
     """
-    order = in_order(events, "visitor_key")
-    is_repeat = _repeats(events, order)
-    told = np.flatnonzero(~is_repeat)
-    row, at, visitor = order.row[told], order.at[told], order.owner[told]
+    owner, at = events["visitor_key"].rle_id().to_numpy(), events["event_at"].to_physical().to_numpy()
+    is_repeat = _repeats(events, owner, at)
+    row = np.flatnonzero(~is_repeat)
+    at, visitor = at[row], owner[row]
     first = _starts(at, visitor)
     number = np.cumsum(first) - 1
     starts = np.flatnonzero(first)
@@ -57,7 +56,7 @@ def sessionize(tenant_id: str, events: pl.DataFrame) -> Sessionized:
     is_new = np.append(True, visitor[1:] != visitor[:-1])[: at.size]
     sessions = pl.DataFrame(
         {
-            "session_id": _ids(tenant_id, events, row[starts]),
+            "session_id": _ids(tenant_id, events[row[starts]]),
             "session_start": events["event_at"].gather(row[starts]),
             "bot_reason": _bots(events, row, at, visitor, starts, number, gaps),
             "is_quarantined": pl.Series(sizes > words.MOST_EVENTS, dtype=pl.Boolean),
@@ -68,8 +67,7 @@ def sessionize(tenant_id: str, events: pl.DataFrame) -> Sessionized:
     repeat = pl.Series(is_repeat)
     numbered = pl.DataFrame(
         {
-            "row": order.row,
-            "session_no": pl.Series(number[place], dtype=pl.UInt32),
+            "session_no": pl.Series(number[place], dtype=pl.UInt32).set_sorted(),
             "is_duplicate": repeat,
             "event_index": pl.Series(np.arange(at.size) - starts[number] + 1)[place].cast(pl.Int64),
             "gap_s": pl.Series(gaps / 1e6).set(pl.Series(is_new), None)[place],
@@ -79,18 +77,16 @@ def sessionize(tenant_id: str, events: pl.DataFrame) -> Sessionized:
     return Sessionized(numbered.with_columns(numbered[name].set(repeat, None) for name in counts), sessions)
 
 
-def _repeats(events: pl.DataFrame, order: Ordered) -> np.ndarray:
-    """Which events, in order, repeat another: same visitor, type and article within a second of it."""
-    near = (np.diff(order.at) <= _REPEAT) & (order.owner[1:] == order.owner[:-1])
+def _repeats(events: pl.DataFrame, owner: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Which events repeat another: same visitor, type and article within a second of it."""
+    near = (np.diff(at) <= _REPEAT) & (owner[1:] == owner[:-1])
     # an event and its repeat have only events of the same second between them, so both have a close neighbour
-    close = np.flatnonzero(np.append(near, False) | np.append(False, near))[: order.at.size]
-    found = np.zeros(order.at.size, dtype=bool)
-    if close.size and order.at.size > 1:
+    close = np.flatnonzero(np.append(near, False) | np.append(False, near))[: at.size]
+    found = np.zeros(at.size, dtype=bool)
+    if close.size and at.size > 1:
         act = ["owner", "event_type", "article_id"]
-        acts = events.select("event_type", "article_id", "order_number")[order.row[close]].with_columns(
-            pl.Series("place", close),
-            pl.Series("owner", order.owner[close]),
-            pl.Series("at", order.at[close]),
+        acts = events.select("event_type", "article_id", "order_number")[close].with_columns(
+            pl.Series("place", close), pl.Series("owner", owner[close]), pl.Series("at", at[close])
         )
         repeats = acts.filter(
             (pl.col("at").diff().over(act) <= _REPEAT)
@@ -116,14 +112,11 @@ def _starts(at: np.ndarray, visitor: np.ndarray) -> np.ndarray:
     return first
 
 
-def _ids(tenant_id: str, events: pl.DataFrame, heads: np.ndarray) -> pl.Series:
+def _ids(tenant_id: str, first: pl.DataFrame) -> pl.Series:
     """MD5 of tenant, visitor and first event: a name, not a secret; 0.8 s per million sessions."""
-    visitors, firsts = (events[name].gather(heads).to_list() for name in ("visitor_key", "event_id"))
+    names = first.select(pl.concat_str(pl.lit(tenant_id), "visitor_key", "event_id", separator="\0"))
     return pl.Series(
-        [
-            md5(f"{tenant_id}\0{visitor}\0{first}".encode(), usedforsecurity=False).hexdigest()
-            for visitor, first in zip(visitors, firsts, strict=True)
-        ],
+        [md5(name, usedforsecurity=False).hexdigest() for name in names.to_series().cast(pl.Binary)],
         dtype=pl.String,
     )
 
@@ -142,9 +135,8 @@ def _bots(
     names = events["browser"].unique().drop_nulls()
     robots = names.filter(names.str.contains(words.BOT_BROWSER))
     if robots.len():
-        condemned[0][
-            number[events["browser"].gather(row).is_in(robots.implode()).fill_null(False).to_numpy()]
-        ] = True
+        is_robot = events["browser"].is_in(robots.implode()).fill_null(False).to_numpy()
+        condemned[0][number[is_robot[row]]] = True
     far = words.BOT_EVENTS_PER_MINUTE
     if at.size > far:
         fast = (visitor[far:] == visitor[:-far]) & (at[far:] - at[:-far] < _MINUTE)

@@ -7,6 +7,7 @@ import polars as pl
 from cdp_assets.datasets.event_types import EventType, canonical
 from cdp_assets.datasets.events import vocabulary as words
 from cdp_assets.datasets.events.contract import Events, Sessions
+from cdp_assets.datasets.events.order import in_order
 from cdp_assets.datasets.events.sessions import Sessionized, sessionize
 from cdp_assets.datasets.frames import MONEY, UNKNOWN
 from cdp_assets.datasets.model import Scope
@@ -18,7 +19,7 @@ COUNTS = {
 """Column of F2 -> event type that it counts."""
 
 _FROM_EVENTS = (
-    "session_no", "session_id", "visitor_key", "stitched_customer_id", "event_at", "event_on", "event_type",
+    "session_id", "visitor_key", "stitched_customer_id", "event_at", "event_on", "event_type",
     "article_id", "order_number", "order_value", "currency", "page", "utm_source", "campaign_id", "device_type",
     "is_bot", "bot_reason", "is_quarantined",
 )  # fmt: skip
@@ -35,55 +36,54 @@ def described(scope: Scope, events: pl.DataFrame) -> pl.DataFrame:
     `event_day` counts from Sunday = 0, as the seed's SQL does; `lateness_s` is null where the source does not say when
     it received the event.
     """
-    local = pl.col("event_at").dt.convert_time_zone(scope.timezone)
+    told = events["source_event_type"].unique()
+    # every name is looked up once, not once per event
+    meant = told.to_frame().select(canonical(pl.col("source_event_type")).cast(pl.String)).to_series()
+    local = pl.col("event_at").dt.convert_time_zone(scope.timezone).dt.replace_time_zone(None)
     return (
-        events.lazy()
-        .with_columns(
-            canonical(pl.col("source_event_type")).cast(pl.String).alias("event_type"),
-            local.dt.date().alias("event_on"),
-            local.dt.hour().cast(pl.Int8).alias("event_hour"),
-            (local.dt.weekday() % 7).cast(pl.Int8).alias("event_day"),
-            ((pl.col("received_at") - pl.col("event_at")).dt.total_microseconds() / 1e6).alias("lateness_s"),
+        events.with_columns(
+            pl.col("source_event_type").replace_strict(told, meant).alias("event_type"),
+            local.alias("_local"),
         )
         .with_columns(
             pl.col("event_type").is_not_null().alias("is_known_type"),
             pl.col("event_type").fill_null(pl.col("source_event_type")),
+            (pl.col("event_type") == "purchase").fill_null(False).alias("is_conversion"),
+            pl.col("_local").dt.date().alias("event_on"),
+            pl.col("_local").dt.hour().alias("event_hour"),
+            (pl.col("_local").dt.weekday() % 7).cast(pl.Int8).alias("event_day"),
+            ((pl.col("received_at") - pl.col("event_at")).dt.total_microseconds() / 1e6).alias("lateness_s"),
         )
-        .with_columns(
-            (pl.col("event_type") == "purchase").alias("is_conversion"),
-        )
-        .collect()
+        .drop("_local")
     )
 
 
 def enrich(scope: Scope, stitched: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """F1 and F2 of stitched events; all events of every visitor that occurs must be there.
 
-    Imported ones are of no session: an order at the till is no visit.
+    F1's rows come in order (`in_order`). Imported ones are of no session: an order at the till is no visit.
     """
-    events = described(scope, stitched)
-    tracked = events.filter(~pl.col("is_imported"))
+    events = described(scope, in_order(stitched))
+    tracked = events.head(events.height - events["is_imported"].to_numpy().sum())
     found = sessionize(scope.tenant_id, tracked)
-    imported = events.filter("is_imported").with_columns(
-        is_duplicate=pl.lit(False), is_bot=pl.lit(False), is_quarantined=pl.lit(False)
-    )
-    told = _with_session(tracked, found)
-    table = pl.concat([told, imported], how="diagonal").select(Events.column_names())
-    return table, _sessions(scope, told, found)
+    table = _with_session(events, found)
+    return table, _sessions(scope, table.head(tracked.height), found)
 
 
-def _with_session(tracked: pl.DataFrame, found: Sessionized) -> pl.DataFrame:
-    """Tracked events in the order given, each with what is known of it and of its session."""
-    numbers = found.events.sort("row").drop("row")
+def _with_session(events: pl.DataFrame, found: Sessionized) -> pl.DataFrame:
+    """F1: each event with what is known of it and of its session."""
+    number = found.events["session_no"]
     sessions = found.sessions.with_columns(pl.col("bot_reason").is_not_null().alias("is_bot"))
-    number = numbers["session_no"]
-    return tracked.with_columns(
-        *(numbers[name] for name in numbers.columns),
-        *(sessions[name].gather(number) for name in sessions.columns),
-    ).with_columns(
-        ((pl.col("event_at") - pl.col("session_start")).dt.total_microseconds() / 1e6).alias(
-            "time_since_session_start"
-        ),
+    told = found.events.with_columns(sessions[name].gather(number) for name in sessions.columns)
+    since = (pl.col("event_at") - pl.col("session_start")).dt.total_microseconds() / 1e6
+    return (
+        # the rows of `told` are the first ones; imported events, behind them, get nulls
+        pl.concat([events, told], how="horizontal_extend")
+        .with_columns(
+            pl.col("is_duplicate", "is_bot", "is_quarantined").fill_null(False),
+            since.alias("time_since_session_start"),
+        )
+        .select(Events.column_names())
     )
 
 
@@ -94,8 +94,11 @@ def _sessions(scope: Scope, tracked: pl.DataFrame, found: Sessionized) -> pl.Dat
     currency. `bounce`: one event; `engaged`: see `ENGAGED_VIEWS`. `cart_abandoned`: more was put into the cart
     than taken out, and nothing bought after the last that was put in.
     """
-    order = found.events.filter(~pl.col("is_duplicate"))["row"]
-    told = tracked.select(_FROM_EVENTS)[order].with_row_index("_row")
+    told = (
+        tracked.select(*_FROM_EVENTS, found.events["session_no"])
+        .filter(~found.events["is_duplicate"])
+        .with_row_index("_row")
+    )
     at, kind = pl.col("event_at"), pl.col("_kind")
     # Aggregates of plain columns run at the speed of memory, those of filters within groups ten times slower: what is
     # filtered is filtered before, and texts are fetched by the number of their row.
@@ -115,6 +118,7 @@ def _sessions(scope: Scope, tracked: pl.DataFrame, found: Sessionized) -> pl.Dat
             at.last().alias("last_event"),
             pl.len().cast(pl.Int64).alias("events"),
             *((kind == name).sum().cast(pl.Int64).alias(column) for column, name in COUNTS.items()),
+            pl.col("article_id").drop_nulls().n_unique().cast(pl.Int64).alias("articles"),
             pl.col("_stage").max(),
             pl.col("_buy").min().alias("_first_buy"),
             pl.col("_buy").max().alias("_last_buy"),
@@ -147,12 +151,12 @@ def _sessions(scope: Scope, tracked: pl.DataFrame, found: Sessionized) -> pl.Dat
             ).alias("engaged"),
         )
         .join(_orders(scope, told), on="session_no", how="left", maintain_order="left")
-        .join(_articles(told), on="session_no", how="left", maintain_order="left")
         .with_columns(
-            pl.col("orders", "articles").fill_null(0),
+            pl.col("orders").fill_null(0),
             pl.col("revenue").fill_null(0).cast(MONEY),
         )
-        .collect()
+        # rows come session by session: groups are slices, which this engine knows to use
+        .collect(engine="in-memory")
     )
     return _with_texts(told, sessions).select(Sessions.column_names())
 
@@ -180,17 +184,6 @@ def _with_texts(told: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
         told["page"].gather(sessions["_exit"]).alias("exit_page"),
         (place - place.filter(begins).gather(begins.cum_sum() - 1) + 1).alias("session_index"),
     ).with_columns(pl.col("customer_id").fill_null(UNKNOWN))
-
-
-def _articles(told: pl.DataFrame) -> pl.LazyFrame:
-    return (
-        told.lazy()
-        .filter(pl.col("article_id").is_not_null())
-        .select("session_no", "article_id")
-        .unique()
-        .group_by("session_no")
-        .agg(pl.len().cast(pl.Int64).alias("articles"))
-    )
 
 
 def _orders(scope: Scope, told: pl.DataFrame) -> pl.LazyFrame:

@@ -276,3 +276,7 @@ create index events_loaded on raw.events (tenant_id, _etl_loaded_at);
 create index events_deleted on raw.events (tenant_id, _deleted_at)
 where _deleted_at is not null;
 create index orders_loaded on raw.orders (tenant_id, _etl_loaded_at);
+create index customer_profile_changed on cdp.customer_profile (tenant_id, changed_at);
+create index product_item_changed on cdp.product_item (tenant_id, changed_at);
+create index customers_loaded on raw.customers (tenant_id, _etl_loaded_at);
+create index products_loaded on raw.products (tenant_id, _etl_loaded_at);
