@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def parquet(table: pl.DataFrame) -> bytes:
     """A frame as Parquet; equal frames give equal bytes."""
     buffer = BytesIO()
-    table.write_parquet(buffer, compression="zstd", statistics=True, row_group_size=250_000)
+    # level 1, as Arrow's own default: a tenth larger than polars' level 3 in four fifths of the time
+    table.write_parquet(
+        buffer, compression="zstd", compression_level=1, statistics=True, row_group_size=250_000
+    )
     return buffer.getvalue()
 
 

@@ -69,7 +69,7 @@ def build(scope: Scope, **frames: pl.DataFrame) -> Built:
     world = numbered(frames)
     now, then = snapshot(world, scope), snapshot(world, churn.earlier(scope))
     table = _named(world, features(now))
-    since = churn.purchases_since(now.sales.orders, then.scope)
+    since = churn.purchases_since(now.sales.days, then.scope)
     training = _named(world, churn.examples(features(then), since), churn.LABEL)
     backtest = clv.backtest(then.model, then.histories, churn.HORIZON, since) if then.model else {}
     models = {"now": now.told, "before": then.told, "backtest": backtest}
@@ -97,7 +97,7 @@ def features(of: Snapshot) -> pl.DataFrame:
     scope, inputs, sales = of.scope, of.inputs, of.sales
     events = inputs["events"]
     lines = preferences.bought_lines(sales, inputs["articles"])
-    table = people(scope, inputs["customers"], inputs["purchases"])
+    table = people(scope, inputs["customers"], inputs["purchases"]).sort("customer")
     for part in (
         purchases.totals(scope, sales),
         purchases.order_counts(scope, sales),
@@ -116,7 +116,8 @@ def features(of: Snapshot) -> pl.DataFrame:
         preferences.opinions(inputs["reviews"]),
         clv.columns(of.model, of.histories),
     ):
-        table = table.join(part, "customer", "left", validate="1:1")
+        # joins of sorted frames are merges
+        table = table.join(part.sort("customer"), "customer", "left", maintain_order="left")
     return with_rfm(_with_derived(scope, _nothing_is_zero(table)))
 
 
@@ -128,7 +129,7 @@ def _named(world: World, table: pl.DataFrame, *further: str) -> pl.DataFrame:
 
 def _active_days(events: pl.DataFrame, sales: Sales) -> pl.DataFrame:
     """One row per customer who bought or came: days on which they did."""
-    days = [events.select("customer", day="event_on"), sales.orders.select("customer", day="ordered_on")]
+    days = [events.select("customer", day="event_on"), sales.days.select("customer", "day")]
     return (
         pl.concat(days).group_by("customer").agg(pl.col("day").n_unique().cast(pl.Int64).alias("active_days"))
     )

@@ -25,12 +25,12 @@ def earlier(scope: Scope) -> Scope:
     return replace(scope, as_of=scope.as_of - timedelta(days=HORIZON))
 
 
-def purchases_since(orders: pl.DataFrame, before: Scope) -> pl.DataFrame:
-    """`customer` and `purchases`: days with an order after `before`, of who had one."""
+def purchases_since(days: pl.DataFrame, before: Scope) -> pl.DataFrame:
+    """`customer` and `purchases`: days with an order (`Sales.days`) after `before`, of who had one."""
     return (
-        orders.filter(pl.col("ordered_on") > before.as_of)
+        days.filter(pl.col("day") > before.as_of)
         .group_by("customer")
-        .agg(pl.col("ordered_on").n_unique().cast(pl.Int64).alias("purchases"))
+        .agg(pl.len().cast(pl.Int64).alias("purchases"))
     )
 
 

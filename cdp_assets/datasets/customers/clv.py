@@ -72,19 +72,15 @@ def histories(scope: Scope, sales: Sales) -> pl.DataFrame:
     the share of days that have one, smoothed. Orders of one day are one purchase; the first day starts the clock and
     is not counted.
     """
-    days = (
-        sales.orders.group_by("customer", pl.col("ordered_on").alias("day"))
-        .agg(pl.col("value").sum())
-        .with_columns(pl.col("day").min().over("customer").alias("first"))
-    )
+    day = pl.col("day")
     paid = pl.col("value") > 0
-    valued = (pl.col("day") > pl.col("first")) & paid
+    valued = pl.col("is_later") & paid
     return (
-        days.group_by("customer")
+        sales.days.group_by("customer", maintain_order=True)
         .agg(
             (pl.len() - 1).cast(pl.Float64).alias("x"),
-            (pl.col("day").max() - pl.col("first").first()).dt.total_days().cast(pl.Float64).alias("t_x"),
-            (pl.lit(scope.as_of) - pl.col("first").first()).dt.total_days().cast(pl.Float64).alias("t"),
+            (day.last() - day.first()).dt.total_days().cast(pl.Float64).alias("t_x"),
+            (pl.lit(scope.as_of) - day.first()).dt.total_days().cast(pl.Float64).alias("t"),
             valued.sum().cast(pl.Float64).alias("n"),
             paid.sum().cast(pl.Int64).alias("paid"),
             pl.when(valued).then(pl.col("value")).sum().cast(pl.Float64).alias("value"),
@@ -94,7 +90,6 @@ def histories(scope: Scope, sales: Sales) -> pl.DataFrame:
             smoothed(pl.col("paid"), pl.col("x") + 1, CURRENCY_PRIOR).alias("in_currency"),
         )
         .drop("paid")
-        .sort("customer")
     )
 
 

@@ -18,17 +18,20 @@ from cdp_assets.datasets.sales import sale_lines
 
 @dataclass(frozen=True, slots=True)
 class Sales:
-    """Purchases by customers who are known, in three grains.
+    """Purchases by customers who are known, in four grains.
 
     Attributes:
         lines: sale lines, returns among them, with `age` in days.
         orders: one row per customer and order with something bought: `ordered_at`, `ordered_on`, `age`, `channel`,
             `value` in the main currency, `is_main`. An order belongs to the time of its first line.
+        days: one row per customer and day with an order, sorted by both: `day`, `value`, and `is_later`, which
+            the first day of a customer is not.
         cancelled: orders that were cancelled, one row per customer and order.
     """
 
     lines: pl.DataFrame
     orders: pl.DataFrame
+    days: pl.DataFrame
     cancelled: pl.DataFrame
 
 
@@ -49,8 +52,16 @@ def sales_of(scope: Scope, purchases: pl.DataFrame) -> Sales:
             pl.col("is_main").any(),
         )
     )
+    days = (
+        orders.group_by("customer", pl.col("ordered_on").alias("day"))
+        .agg(pl.col("value").sum())
+        .sort("customer", "day")
+        .with_columns(
+            (pl.col("customer") == pl.col("customer").shift(1)).fill_null(value=False).alias("is_later")
+        )
+    )
     cancelled = purchases.filter(pl.col("order_status") == "cancelled").unique(["customer", "order"])
-    return Sales(lines, orders, cancelled)
+    return Sales(lines, orders, days, cancelled)
 
 
 def totals(scope: Scope, sales: Sales) -> pl.DataFrame:
@@ -94,12 +105,10 @@ def rhythm(sales: Sales) -> pl.DataFrame:
 
     Mean and standard deviation (n - 1) come of whole numbers, so the order of rows cannot move their last digit.
     """
-    days = sales.orders.select("customer", "ordered_on").unique().sort("customer", "ordered_on")
-    is_later = pl.col("customer") == pl.col("customer").shift(1)
-    gap = pl.when(is_later).then(pl.col("ordered_on").diff().dt.total_days())
+    gap = pl.when("is_later").then(pl.col("day").diff().dt.total_days())
     n, total, squares = pl.col("n"), pl.col("total"), pl.col("squares")
     return (
-        days.with_columns(gap.alias("gap"))
+        sales.days.with_columns(gap.alias("gap"))
         .group_by("customer")
         .agg(
             pl.len().cast(pl.Int64).alias("order_days"),

@@ -13,7 +13,7 @@ from cdp_assets.datasets.files import parquet
 from cdp_assets.datasets.interactions import exports, index, signals, split
 from cdp_assets.datasets.interactions.card import card, to_json
 from cdp_assets.datasets.interactions.index import Index
-from cdp_assets.datasets.interactions.pairs import aggregate, pair
+from cdp_assets.datasets.interactions.pairs import PAIR, aggregate, pair
 from cdp_assets.datasets.model import Built, Scope
 
 NAME = "user_item_interactions"
@@ -34,10 +34,11 @@ def build(
     files (all signals, each part, articles), `card.json`.
     """
     lines = signals.sale_lines(scope, purchases)
-    told = [signals.of_sales(lines), signals.of_events(scope, events), signals.of_reviews(scope, reviews)]
-    users, items = index.users(previous, *told), index.items(previous, *told)
-    every = pl.concat([_encoded(frame, users, items) for frame in told])
-    lines = _encoded(lines, users, items)
+    told = [signals.of_events(scope, events), signals.of_reviews(scope, reviews)]
+    users, items = index.users(previous, lines, *told), index.items(previous, lines, *told)
+    lines, *told = (_encoded(frame, users, items) for frame in (lines, *told))
+    # rows of a pair together: each step from here on takes half the time of one over rows in any order
+    every = pl.concat([signals.of_sales(lines), *told]).sort(PAIR)
     parts = split.parted(every, scope.as_of)
     pairs = aggregate(every, lines, scope.as_of)
     end = split.train_end(scope.as_of)
@@ -72,7 +73,7 @@ def build(
 
 
 def _encoded(frame: pl.DataFrame, users: Index, items: Index) -> pl.DataFrame:
-    return items.encoded(users.encoded(frame)).with_columns(pair())
+    return items.encoded(users.encoded(frame)).select(pair(), pl.all())
 
 
 def _decoded(pairs: pl.DataFrame, users: Index, items: Index) -> pl.DataFrame:

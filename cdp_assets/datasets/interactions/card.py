@@ -25,12 +25,12 @@ def card(pairs: pl.DataFrame, parts: pl.DataFrame) -> dict[str, Any]:
         median_history: signals of a customer; core_*: what is left when customers and articles with fewer than 5
         partners are dropped until none is.
     """
-    liked = pairs.filter(pl.col("strength") > 0)
-    signals = parts.filter(pl.col("strength") > 0)
+    liked, signals = (
+        rows.select("user", "item", "strength").filter(pl.col("strength") > 0) for rows in (pairs, parts)
+    )
     users, items = liked["user"].n_unique(), liked["item"].n_unique()
-    per_item = np.sort(signals.group_by("item").len()["len"].to_numpy())[::-1]
-    per_user = signals.group_by("user").len()["len"]
-    bought = pairs.filter(pl.col("purchase_count") > 0)
+    per_user, per_item = _counts(signals["user"]), np.sort(_counts(signals["item"]))[::-1]
+    bought = pairs["purchase_count"].to_numpy()
     return {
         "n_users": users,
         "n_items": items,
@@ -39,10 +39,16 @@ def card(pairs: pl.DataFrame, parts: pl.DataFrame) -> dict[str, Any]:
         "density": _share(liked.height, users * items),
         "item_gini": gini(per_item),
         **{f"item_share_top_{share:.0%}".rstrip("%"): top_share(per_item, share) for share in SHARES},
-        "repeat_purchase_share": _share(bought.filter(pl.col("purchase_count") > 1).height, bought.height),
-        "median_history": float(per_user.median() or 0.0),  # type: ignore[arg-type]
+        "repeat_purchase_share": _share((bought > 1).sum(), (bought > 0).sum()),
+        "median_history": float(np.median(per_user)) if per_user.size else 0.0,
         **core(liked["user"].to_numpy(), liked["item"].to_numpy(), CORE),
     }
+
+
+def _counts(ids: pl.Series) -> np.ndarray:
+    """How often each id is there, of those that are."""
+    counts = np.bincount(ids.to_numpy())
+    return counts[counts > 0]
 
 
 def to_json(figures: Mapping[str, Any]) -> bytes:

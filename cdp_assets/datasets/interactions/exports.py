@@ -70,7 +70,7 @@ def matrix(pairs: pl.DataFrame, users: Index, items: Index) -> csr_array:
     """
     from scipy.sparse import csr_array
 
-    entries = pairs.filter(pl.col("strength") > 0)
+    entries = pairs.select("user", "item", "strength", "confidence").filter(pl.col("strength") > 0)
     counts = np.bincount(entries["user"].to_numpy(), minlength=len(users))
     found = csr_array(
         (

@@ -41,7 +41,7 @@ class Index:
             polars.exceptions.InvalidOperationError: a key has no id.
         """
         ids = pl.col(self.key_name).cast(pl.Enum(self.keys)).to_physical().cast(ID).alias(self.id_name)
-        return frame.with_columns(ids).drop(self.key_name)
+        return frame.select(ids, pl.exclude(self.key_name))
 
     def table(self) -> pl.DataFrame:
         """One row per id."""

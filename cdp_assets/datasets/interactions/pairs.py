@@ -53,7 +53,7 @@ def aggregate(signals: pl.DataFrame, lines: pl.DataFrame, as_of: date) -> pl.Dat
     """One row per customer and article with any signal, sorted by (user, item).
 
     Args:
-        signals: user, item, pair, signal, on, at, strength.
+        signals: user, item, pair, signal, on, at, strength, sorted by pair.
         lines: the sale lines among them: user, item, pair, on, at, purchase_key, channel, is_return, is_main,
             line_total.
         as_of: the day from which ages are counted; no row is of a later one.
@@ -61,36 +61,24 @@ def aggregate(signals: pl.DataFrame, lines: pl.DataFrame, as_of: date) -> pl.Dat
     Returns:
         user, item, strength (of all signals together, undecayed), and the columns of the contract but the two keys.
     """
-    rows = (
-        signals.lazy()
-        .group_by(PAIR)
-        .agg(
-            *(
-                (pl.col("signal") == signal).sum().cast(pl.Int64).alias(name)
-                for name, signal in COUNTS.items()
-            ),
-            _exact_sum(pl.col("strength")).alias("strength"),
-            _exact_sum(pl.col("strength") * (_age(as_of) * math.log(DAILY_DECAY)).exp()).alias(
-                "implicit_weight"
-            ),
-            pl.col("on").max().alias("last_interaction_date"),
-        )
-        .collect(engine="streaming")
+    rows = signals.group_by(PAIR, maintain_order=True).agg(
+        *((pl.col("signal") == signal).sum().cast(pl.Int64).alias(name) for name, signal in COUNTS.items()),
+        _exact_sum(pl.col("strength")).alias("strength"),
+        _exact_sum(pl.col("strength") * (_age(as_of) * math.log(DAILY_DECAY)).exp()).alias("implicit_weight"),
+        pl.col("on").max().alias("last_interaction_date"),
     )
     return (
-        rows.sort(PAIR)
-        .with_columns(
+        rows.with_columns(
             (pl.col(PAIR) // _ITEMS).cast(pl.UInt32).alias("user"),
             (pl.col(PAIR) % _ITEMS).cast(pl.UInt32).alias("item"),
         )
         .join(_bought(lines, as_of), on=PAIR, how="left", maintain_order="left")
         .join(_returned(lines), on=PAIR, how="left", maintain_order="left")
         .join(_ratings(signals), on=PAIR, how="left", maintain_order="left")
-        .join(_outliers(signals), on="user", how="left", maintain_order="left")
         .with_columns(
             pl.col("purchase_count", "other_currency_count", "return_count").fill_null(0),
             pl.col("decayed_purchase_score").fill_null(0.0),
-            pl.col("is_outlier").fill_null(value=False),
+            pl.col("user").is_in(_outliers(signals).implode()).alias("is_outlier"),
             (_money("paid") + _money("refunded")).alias("total_spent"),
             (pl.lit(as_of) - pl.col("last_purchase_date")).dt.total_days().alias("recency_days"),
         )
@@ -139,8 +127,8 @@ def _bought(lines: pl.DataFrame, as_of: date) -> pl.DataFrame:
     priced = pl.col("purchase_count") - pl.col("other_currency_count")
     return (
         lines.filter(~pl.col("is_return"))
-        .sort("at", "purchase_key")
-        .group_by(PAIR)
+        .sort(PAIR, "at", "purchase_key")
+        .group_by(PAIR, maintain_order=True)
         .agg(
             pl.len().cast(pl.Int64).alias("purchase_count"),
             (~main).sum().cast(pl.Int64).alias("other_currency_count"),
@@ -160,6 +148,7 @@ def _returned(lines: pl.DataFrame) -> pl.DataFrame:
         lines.filter("is_return")
         .group_by(PAIR)
         .agg(pl.len().cast(pl.Int64).alias("return_count"), refunded.sum().alias("refunded"))
+        .sort(PAIR)
     )
 
 
@@ -167,14 +156,14 @@ def _ratings(signals: pl.DataFrame) -> pl.DataFrame:
     """The latest rating of a pair; of two at the same instant the higher."""
     return (
         signals.filter(pl.col("signal") == "rating")
-        .sort("at", "strength")
-        .group_by(PAIR)
+        .sort(PAIR, "at", "strength")
+        .group_by(PAIR, maintain_order=True)
         .agg((pl.col("strength").last() + MIDDLE_RATING).alias("rating"))
     )
 
 
-def _outliers(signals: pl.DataFrame) -> pl.DataFrame:
-    """Resellers and robots: customers whose busiest day is above the 99.9th percentile of all customers' busiest days.
+def _outliers(signals: pl.DataFrame) -> pl.Series:
+    """Resellers and robots: users whose busiest day is above the 99.9th percentile of all customers' busiest days.
 
     Purchases and other signals are looked at apart: a reseller's forty lines would drown among people who browse.
     Below 1,000 customers nobody is above it.
@@ -191,7 +180,7 @@ def _outliers(signals: pl.DataFrame) -> pl.DataFrame:
         .collect(engine="streaming")
     )
     over = [_above_usual(busiest[name]) for name in ("bought", "did")]
-    return busiest.select("user", is_outlier=over[0] | over[1])
+    return busiest["user"].filter(over[0] | over[1])
 
 
 def _above_usual(most: pl.Series) -> pl.Series:

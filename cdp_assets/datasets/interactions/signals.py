@@ -31,6 +31,9 @@ A return takes back what the purchase said. A rating says how far it lies from 3
 SIGNAL = pl.Enum(list(STRENGTHS))
 MIDDLE_RATING = 3.0
 
+_WHOSE = "^(customer_id|article_id|user|item|pair)$"
+"""Columns that say whose signal it is, before and after `index`."""
+
 SIGNAL_OF_EVENT = {
     "view": "view",
     "click": "click",
@@ -62,12 +65,12 @@ def sale_lines(scope: Scope, purchases: pl.DataFrame) -> pl.DataFrame:
 
 
 def of_sales(lines: pl.DataFrame) -> pl.DataFrame:
-    """The signals of sale lines: purchase, or return."""
+    """The signals of sale lines, by keys or by the integers of `index`: purchase, or return."""
     signal = (
         pl.when("is_return").then(pl.lit("return", SIGNAL)).otherwise(pl.lit("purchase", SIGNAL))
     ).alias("signal")
     strength = pl.when("is_return").then(STRENGTHS["return"]).otherwise(STRENGTHS["purchase"])
-    return lines.select("customer_id", "article_id", signal, "on", "at", strength.alias("strength"))
+    return lines.select(pl.col(_WHOSE), signal, "on", "at", strength.alias("strength"))
 
 
 def of_events(scope: Scope, events: pl.DataFrame) -> pl.DataFrame:
