@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from cdp_assets.warehouse import connection
-from cdp_assets.warehouse.connection import RUNTIME_ROLES, Warehouse, WarehouseError
+from cdp_assets.warehouse.connection import RUNTIME_ROLES, Warehouse, WarehouseError, without_loops
 from cdp_assets.warehouse.migrate import HEAD, migrate
 from cdp_assets.warehouse.tenants import (
     Tenant,
@@ -200,6 +200,17 @@ def test_a_server_that_is_down_is_named_with_the_remedy(tmp_path: Path) -> None:
     ) as error:
         warehouse.require_ready(HEAD)
     assert "secret" not in str(error.value)
+
+
+def test_loops_are_off_for_what_is_inside_and_nothing_else(warehouse: Warehouse) -> None:
+    with warehouse.tenant("acme") as conn:
+
+        def setting() -> tuple[str] | None:
+            return conn.execute("show enable_nestloop").fetchone()
+
+        with without_loops(conn):
+            assert setting() == ("off",)
+        assert setting() == ("on",)
 
 
 def test_a_statement_that_takes_too_long_is_cancelled(pipeline_dsn: str) -> None:

@@ -24,7 +24,7 @@ from cdp_assets.datasets.files import parquet
 from cdp_assets.datasets.model import Audit, Built, Dataset, Frames, Scope
 from cdp_assets.quality import Check, Measure, Severity
 from cdp_assets.warehouse import quarantine
-from cdp_assets.warehouse.connection import Connection, Warehouse
+from cdp_assets.warehouse.connection import Connection, Warehouse, without_loops
 from cdp_assets.warehouse.frames import Written, as_text, replace_rows
 from cdp_assets.warehouse.registry import code_version, git_state, never_built
 
@@ -76,7 +76,8 @@ def read_inputs(warehouse: Warehouse, scope: Scope, names: Sequence[str]) -> dic
                 f"{' and '.join(missing)} must be there first; materialize the assets upstream, or all datasets with "
                 "the job `datasets_refresh`"
             )
-        return {name: frames.read(conn, scope, name) for name in names}
+        with without_loops(conn):
+            return {name: frames.read(conn, scope, name) for name in names}
 
 
 def main_currency(warehouse: Warehouse, tenant_id: str) -> str:

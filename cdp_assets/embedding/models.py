@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 from cdp_assets.embedding import queue
 from cdp_assets.embedding.entities import ENTITIES
 from cdp_assets.embedding.providers.model import ModelSpec
-from cdp_assets.warehouse.connection import Connection, Warehouse
+from cdp_assets.warehouse.connection import Connection, Warehouse, without_loops
 
 
 class ModelError(Exception):
@@ -166,23 +166,21 @@ def coverage(conn: Connection, model_id: str) -> list[Coverage]:
 
     Every text is made and hashed, so this takes seconds per 100,000 texts; `standing` costs nothing of the kind.
     """
-    # Row level security makes the planner expect one row of a tenant: nested loops over 100,000 would take minutes.
-    conn.execute("set local enable_nestloop = off")
     found = []
-    for entity in ENTITIES.values():
-        row = conn.execute(
-            sql.SQL(
-                "select count(*), count(v.entity_key), (select count(*) from embedding.job "
-                "where tenant_id = ops.current_tenant() and model_id = %(model)s and entity = %(entity)s "
-                "and dead_at is not null) from embedding.texts(%(entity)s, null) as t left join {} as v "
-                "on v.tenant_id = ops.current_tenant() and v.model_id = %(model)s and v.entity_key = t.entity_key "
-                "and v.text_hash = t.text_hash"
-            ).format(sql.Identifier("embedding", entity.table)),
-            {"model": model_id, "entity": entity.name},
-        ).fetchone()
-        assert row is not None
-        found.append(Coverage(entity.name, *row))
-    conn.execute("set local enable_nestloop to default")
+    with without_loops(conn):
+        for entity in ENTITIES.values():
+            row = conn.execute(
+                sql.SQL(
+                    "select count(*), count(v.entity_key), (select count(*) from embedding.job "
+                    "where tenant_id = ops.current_tenant() and model_id = %(model)s and entity = %(entity)s "
+                    "and dead_at is not null) from embedding.texts(%(entity)s, null) as t left join {} as v "
+                    "on v.tenant_id = ops.current_tenant() and v.model_id = %(model)s and v.entity_key = t.entity_key "
+                    "and v.text_hash = t.text_hash"
+                ).format(sql.Identifier("embedding", entity.table)),
+                {"model": model_id, "entity": entity.name},
+            ).fetchone()
+            assert row is not None
+            found.append(Coverage(entity.name, *row))
     return found
 
 

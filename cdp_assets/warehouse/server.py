@@ -66,6 +66,13 @@ class EmbeddedServer:
             for name in wanted:
                 if name not in known:
                     conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            # a run is some hundred events, each its own commit: a machine that loses power may lose the last of them,
+            # with the run that it cuts off; the warehouse waits for the disk
+            conn.execute(
+                sql.SQL("alter database {} set synchronous_commit = off").format(
+                    sql.Identifier(DAGSTER_DATABASE)
+                )
+            )
 
     @property
     def socket_folder(self) -> str:

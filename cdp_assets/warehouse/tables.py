@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from cdp_assets.warehouse.connection import Connection
+from cdp_assets.warehouse.connection import Connection, without_loops
 from cdp_assets.warehouse.preview import preview
 
 MOST_SHOWN = 10
@@ -68,6 +68,8 @@ def table_report(
         sql.SQL("true"),
     ]
     live = sql.SQL("{} where {}").format(sql.Identifier(schema, table), sql.SQL(" and ").join(conditions))
-    count = connection.execute(sql.SQL("select count(*) from {}").format(live)).fetchone()
     chosen = shows or [name for name in names if name != "tenant_id"][:MOST_SHOWN]
-    return TableReport(count[0] if count else 0, columns, preview(connection, live, table, chosen, newest_by))
+    with without_loops(connection):
+        count = connection.execute(sql.SQL("select count(*) from {}").format(live)).fetchone()
+        shown = preview(connection, live, table, chosen, newest_by)
+    return TableReport(count[0] if count else 0, columns, shown)

@@ -18,7 +18,7 @@ from psycopg import sql
 from cdp_assets.datasets.events.contract import CONTRACTS, RAW
 from cdp_assets.datasets.events.delta import Change
 from cdp_assets.datasets.frames import MONEY, UNKNOWN
-from cdp_assets.warehouse.connection import Connection
+from cdp_assets.warehouse.connection import Connection, without_loops
 from cdp_assets.warehouse.frames import Schema, Written, merge_rows, read_frame, replace_rows
 
 OVERLAP = timedelta(hours=1)
@@ -109,7 +109,8 @@ class WarehouseStore:
 
     def all_events(self) -> pl.DataFrame:
         """Every event as it is now."""
-        return self._read(_EVENTS, RAW)
+        with without_loops(self._connection):
+            return self._read(_EVENTS, RAW)
 
     def change(self, since: datetime) -> tuple[Change, pl.DataFrame]:
         """What the warehouse wrote from `since` on, and the links that differ from those remembered."""
@@ -120,8 +121,11 @@ class WarehouseStore:
             links = self.links_that_differ()
         found = pl.col("key").fill_null(UNKNOWN)
         of = {kind: links.filter(pl.col("kind") == kind) for kind in ("customer", "product")}
+        with without_loops(self._connection):
+            # a thousand new events that look through 13,000 links each take ten seconds, a hash join half a second
+            events = self._read(_EVENTS + " where changed_at >= %(since)s", RAW, given)
         change = Change(
-            self._without_loops(_EVENTS + " where changed_at >= %(since)s", RAW, given),
+            events,
             self._read(_GONE, {"event_id": pl.String}, given)["event_id"],
             of["customer"].select("reference", found.alias("customer_id")),
             of["product"].select("reference", found.alias("article_id"), "category_id"),
@@ -131,7 +135,8 @@ class WarehouseStore:
 
     def links_that_differ(self) -> pl.DataFrame:
         """References that lead elsewhere than remembered; `key` is null for those that lead nowhere any more."""
-        return self._without_loops(_LINKS, _LINK)
+        with without_loops(self._connection):
+            return self._read(_LINKS, _LINK)
 
     def remember_links(self, links: pl.DataFrame) -> None:
         """Take over what `links_that_differ` found."""
@@ -238,18 +243,6 @@ class WarehouseStore:
             "inner join lines using (order_number, currency) "
             "where e.source = 'leo' and abs(e.order_value - lines.total) >= 0.01 order by e.event_id"
         ).fetchall()
-
-    def _without_loops(
-        self, query: LiteralString, schema: Schema, given: Mapping[str, Any] | None = None
-    ) -> pl.DataFrame:
-        """What joins `int_event_links`, whose size row security hides: the planner expects a row, and would loop.
-
-        A thousand new events that look through 13,000 links each take ten seconds, a hash join half a second.
-        """
-        self._connection.execute("set local enable_nestloop = off")
-        found = self._read(query, schema, given)
-        self._connection.execute("set local enable_nestloop = on")
-        return found
 
     def _read(
         self, query: LiteralString, schema: Schema, given: Mapping[str, Any] | None = None
