@@ -37,8 +37,8 @@ class WarehouseError(Exception):
 def without_loops(connection: Connection) -> Iterator[None]:
     """Statements inside, within a transaction, join by hashing; afterwards the planner is free again.
 
-    Row level security hides how many rows there are: the planner expects one and loops. To count the lines of
-    `intermediate.int_purchases` took 29 s for 800 of them, until the tables under it had been analyzed.
+    Row level security hides how many rows there are: the planner expects one and loops. A step stood still for 29 s
+    where the 800 lines of `intermediate.int_purchases` are counted, on tables that were not analyzed yet.
     """
     connection.execute("set local enable_nestloop = off")
     yield
