@@ -11,10 +11,10 @@ from typing import Any
 import dagster as dg
 
 from cdp_assets.audience import assets as audience
-from cdp_assets.automation import purge
 from cdp_assets.automation.catalogue import articles_changed
 from cdp_assets.automation.embedding import embedding_jobs
 from cdp_assets.automation.jobs import jobs
+from cdp_assets.automation.purge import purge
 from cdp_assets.automation.run_status import run_status_sensors
 from cdp_assets.automation.schedules import schedules
 from cdp_assets.automation.sensors import sensors
@@ -56,7 +56,7 @@ def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Defin
             *audience.assets,  # segments of cdp.*, datasets.* -> audience.*
         ],
         asset_checks=[*landing_checks, *shop_checks, *embedding_checks],
-        jobs=[*jobs, *purge.jobs],
+        jobs=[*jobs, purge],
         schedules=schedules,
         sensors=[*sensors, embedding_jobs, articles_changed, *run_status_sensors],
         resources={

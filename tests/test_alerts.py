@@ -97,6 +97,6 @@ def test_an_alert_says_job_tenant_step_error_and_what_to_do() -> None:
 
 def test_an_alert_of_a_run_that_is_retried_asks_for_nothing() -> None:
     error = alerts.RunError("", "RunFailure", "the process died")
-    alert = alerts.failure_alert("purge_old_runs", None, "r1", error, failures_in_a_row=1, is_retried=True)
-    assert alert.title == "purge_old_runs failed"
+    alert = alerts.failure_alert("purge", None, "r1", error, failures_in_a_row=1, is_retried=True)
+    assert alert.title == "purge failed"
     assert alert.details.endswith("Next: Dagster starts the run again by itself.")

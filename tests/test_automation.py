@@ -261,7 +261,7 @@ def test_a_laptop_reads_no_source_by_itself_and_an_installation_does(
 
 
 def test_the_purge_deletes_old_finished_runs_and_keeps_what_shows_the_newest_state(
-    instance: dg.DagsterInstance,
+    instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     @dg.asset(partitions_def=partitions.tenants)
     def table() -> None: ...
@@ -273,10 +273,10 @@ def test_the_purge_deletes_old_finished_runs_and_keeps_what_shows_the_newest_sta
 
     long_ago = [materialize("asleep"), materialize("acme"), in_flight(instance, STARTED)]
     last = materialize("acme")
-    definitions = dg.Definitions(jobs=[purge.purge_old_runs])
+    definitions = dg.Definitions(jobs=[purge.purge], resources={"artifacts": ArtifactStore(tmp_path)})
 
     def purged(keep_days: int) -> set[str]:
-        result = definitions.resolve_job_def("purge_old_runs").execute_in_process(
+        result = definitions.resolve_job_def("purge").execute_in_process(
             instance=instance, run_config={"ops": {"delete_old_runs": {"config": {"keep_days": keep_days}}}}
         )
         return {run.run_id for run in instance.get_runs()} - {result.run_id}
@@ -298,8 +298,8 @@ def test_the_purge_keeps_the_newest_versions_and_the_published_one(
     old, newest = (
         put(store, word, publish=False, hours=hour).version for hour, word in ((1, b"a"), (2, b"b"))
     )
-    job = dg.Definitions(jobs=[purge.purge_old_versions], resources={"artifacts": store})
-    result = job.resolve_job_def("purge_old_versions").execute_in_process(
+    job = dg.Definitions(jobs=[purge.purge], resources={"artifacts": store})
+    result = job.resolve_job_def("purge").execute_in_process(
         instance=instance, run_config={"ops": {"delete_old_versions": {"config": {"keep": 1}}}}
     )
     assert result.success

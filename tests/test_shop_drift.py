@@ -165,20 +165,21 @@ def test_of_rows_with_one_id_the_newest_is_landed_whatever_the_mode(
 
 
 def test_a_column_that_may_not_be_read_is_named(shop: TestShop, warehouse: Warehouse, acme: Tenant) -> None:
+    # Roles belong to the server, and other tests grant more to the demo world's `shop_reader`.
     shop.execute(
-        "do $$ begin if not exists (select from pg_roles where rolname = 'shop_reader') then "
-        "create role shop_reader login; end if; end $$"
+        "do $$ begin if not exists (select from pg_roles where rolname = 'partial_reader') then "
+        "create role partial_reader login; end if; end $$"
     )
-    shop.execute("grant select on customers, products, order_items to shop_reader")
+    shop.execute("grant select on customers, products, order_items to partial_reader")
     shop.execute(
         "grant select (id, customer_id, order_date, total_amount, shipping_address, created_at, updated_at) "
-        "on orders to shop_reader"
+        "on orders to partial_reader"
     )
-    source = shop.source(dsn=shop.server.dsn(shop.database, user="shop_reader"))
+    source = shop.source(dsn=shop.server.dsn(shop.database, user="partial_reader"))
     results = extract(warehouse, T, source, mode="window", options=PROMPT)
     assert "status may not be read: grant select" in str(results["orders"].error)
     assert results["order_items"].added == 15
     assert any("pg_read_all_stats" in note for note in results["order_items"].notes)
-    shop.execute("grant select (status) on orders to shop_reader")
+    shop.execute("grant select (status) on orders to partial_reader")
     shop.execute("alter table orders add secret_plan text")
     assert shop.extract(warehouse, T, source=source)["orders"].added == 7

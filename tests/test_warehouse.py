@@ -209,7 +209,9 @@ def test_loops_are_off_for_what_is_inside_and_nothing_else(warehouse: Warehouse)
             return conn.execute("show enable_nestloop").fetchone()
 
         with without_loops(conn):
-            assert setting() == ("off",)
+            with without_loops(conn):
+                assert setting() == ("off",)
+            assert setting() == ("off",), "what is inside says nothing of what is around it"
         assert setting() == ("on",)
 
 

@@ -1,4 +1,4 @@
-"""Jobs that delete what nobody looks at any more: old runs of Dagster, old versions of datasets.
+"""The job that deletes what nobody looks at any more: old runs of Dagster, old versions of datasets.
 
 Belongs here: retention of what grows with every run. Embeddings have their own (`embedding.retention`): which vectors
 may go follows from the rows that they are of. Annotations are not postponed: Dagster reads them.
@@ -69,16 +69,6 @@ def runs_with_newest_state(instance: dg.DagsterInstance) -> set[str]:
     return found
 
 
-@dg.job(
-    description="Deletes the record of old runs from Dagster's own storage. The warehouse's `ops.etl_runs` stays.",
-    tags={"cdp/stage": "operations", "dagster/priority": "-2"},
-    executor_def=dg.in_process_executor,
-)
-def purge_old_runs() -> None:
-    """One step."""
-    delete_old_runs()
-
-
 class VersionsConfig(dg.Config):
     """What may go."""
 
@@ -103,13 +93,12 @@ def delete_old_versions(
 
 
 @dg.job(
-    description="Deletes old versions of datasets from the artifact store. Tables and published versions stay.",
+    description="Deletes old runs from Dagster's own storage, and old versions of datasets from the artifact store. "
+    "The warehouse's `ops.etl_runs` stays, and so do tables and published versions.",
     tags={"cdp/stage": "operations", "dagster/priority": "-2"},
     executor_def=dg.in_process_executor,
 )
-def purge_old_versions() -> None:
-    """One step."""
+def purge() -> None:
+    """Two steps, neither of which waits for the other."""
+    delete_old_runs()
     delete_old_versions()
-
-
-jobs = [purge_old_runs, purge_old_versions]

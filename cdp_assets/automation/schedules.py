@@ -31,7 +31,7 @@ from cdp_assets.automation.jobs import (
     timeseries,
     user_item_interactions,
 )
-from cdp_assets.automation.purge import purge_old_runs, purge_old_versions
+from cdp_assets.automation.purge import purge
 from cdp_assets.automation.runs import busy_tenants, runs_in_flight
 from cdp_assets.automation.state import active_tenants, segment_ids, tenants_to_model, tenants_with_shop
 from cdp_assets.partitions import SEGMENT_DIMENSION, TENANT_DIMENSION
@@ -288,22 +288,14 @@ def leo_segment_etl_hourly(
     return _requests(context, requests, notes)
 
 
-purge_old_runs_weekly = dg.ScheduleDefinition(
-    name="purge_old_runs_weekly",
-    job=purge_old_runs,
+purge_weekly = dg.ScheduleDefinition(
+    name="purge_weekly",
+    job=purge,
     cron_schedule="0 3 * * 0",
     execution_timezone=TIME_ZONE,
     default_status=STATUS,
-    description="Sundays at 3:00: deletes the record of runs that ended more than 30 days ago.",
-)
-
-purge_old_versions_weekly = dg.ScheduleDefinition(
-    name="purge_old_versions_weekly",
-    job=purge_old_versions,
-    cron_schedule="30 3 * * 0",
-    execution_timezone=TIME_ZONE,
-    default_status=STATUS,
-    description="Sundays at 3:30: deletes versions of datasets but for the ten newest of each and the published ones.",
+    description="Sundays at 3:00: deletes runs that ended more than 30 days ago, and versions of datasets but for the "
+    "ten newest of each and the published ones.",
 )
 
 schedules = [
@@ -322,6 +314,5 @@ schedules = [
     customer_features_nightly,
     timeseries_nightly,
     audience_refresh_nightly,
-    purge_old_runs_weekly,
-    purge_old_versions_weekly,
+    purge_weekly,
 ]

@@ -17,7 +17,7 @@ from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.quality import Check, Measure
 from cdp_assets.sources.model import CONVERSION, FEEDBACK, PRODUCT_ITEM, PROFILE, SEGMENT, TRACKING_EVENT
-from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.connection import Warehouse, without_loops
 
 _SWEEP = "Materialize cdp.{table} for {tenant} with mode SWEEP."
 _QUARANTINE = (
@@ -257,9 +257,7 @@ def evaluate(
         source: what the source says; needed by checks that read the source.
         names: the checks wanted; None takes all.
     """
-    with warehouse.tenant(tenant_id) as conn:
-        # Row level security makes the planner expect one row of a tenant; a nested loop over 100,000 takes minutes.
-        conn.execute("set local enable_nestloop = off")
+    with warehouse.tenant(tenant_id) as conn, without_loops(conn):
         subject = Subject(conn, tenant_id, table, options, quarantine_share, source)
         for check in CHECKS[table]:
             if names is None or check.name in names:

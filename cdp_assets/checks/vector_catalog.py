@@ -15,7 +15,7 @@ from cdp_assets.embedding import models
 from cdp_assets.embedding.entities import Entity
 from cdp_assets.embedding.models import ModelError
 from cdp_assets.quality import Check, Measure
-from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.connection import Warehouse, without_loops
 
 _AGAIN = "Delete the rows in the sample and materialize embedding.{table} for {tenant} again."
 
@@ -121,9 +121,7 @@ def evaluate_vectors(
     Raises:
         ModelError: no model serves the tenant.
     """
-    with warehouse.tenant(tenant_id) as conn:
-        # Row level security makes the planner expect one row of a tenant; a nested loop over 100,000 takes minutes.
-        conn.execute("set local enable_nestloop = off")
+    with warehouse.tenant(tenant_id) as conn, without_loops(conn):
         model = models.active(conn, tenant_id)
         if model is None:
             raise ModelError(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from cdp_assets.artifacts import retention
-from cdp_assets.artifacts.retention import KEPT_VERSIONS
 from cdp_assets.artifacts.store import ArtifactError, ArtifactStore, Manifest
 from cdp_assets.cli.tenants import TENANT
 from cdp_assets.cli.terminal import ago, out, table
@@ -141,7 +140,7 @@ def export(tenant_id: str, dataset: str | None, to: str) -> None:
 @ONE_TENANT
 @click.option(
     "--keep",
-    default=KEPT_VERSIONS,
+    default=retention.KEPT_VERSIONS,
     show_default=True,
     type=click.IntRange(min=1),
     help="Newest versions that stay.",

@@ -35,14 +35,15 @@ class WarehouseError(Exception):
 
 @contextmanager
 def without_loops(connection: Connection) -> Iterator[None]:
-    """Statements inside, within a transaction, join by hashing; afterwards the planner is free again.
+    """Statements inside, within a transaction, join by hashing; afterwards the planner is as free as before.
 
     Row level security hides how many rows there are: the planner expects one and loops. A step stood still for 29 s
     where the 800 lines of `intermediate.int_purchases` are counted, on tables that were not analyzed yet.
     """
+    before = connection.execute("select current_setting('enable_nestloop')").fetchone()
     connection.execute("set local enable_nestloop = off")
     yield
-    connection.execute("set local enable_nestloop to default")
+    connection.execute("select set_config('enable_nestloop', %s, true)", before)
 
 
 class TenantSession:

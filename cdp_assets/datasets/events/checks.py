@@ -1,6 +1,6 @@
 """Checks of dataset F: identities that must hold of any set of whole visitors, and shares that a healthy source keeps.
 
-Belongs here: pure functions of a `EventsAudit`. What only all rows can tell is asked of full runs and passes otherwise.
+Belongs here: pure functions of an `EventsAudit`. What only all rows can tell is asked of full runs, else it passes.
 Does not belong here: what events say of orders (`reconciliation`).
 """
 

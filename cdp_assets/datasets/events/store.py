@@ -67,6 +67,27 @@ _ORDER: Schema = {
     "currency": pl.String,
 }
 
+_UNMATCHED: LiteralString = (
+    "with told as (select distinct order_number from datasets.events_enriched "
+    "where is_conversion and order_number is not null), "
+    "made as (select order_number, min(purchased_at) as at from intermediate.int_purchases "
+    "where order_number is not null group by order_number), "
+    "began as (select min(event_at) as at from datasets.events_enriched) "
+    "select case when told.order_number is null then 'orders' else 'events' end, "
+    "coalesce(told.order_number, made.order_number) from told full join made using (order_number) "
+    "cross join began where (told.order_number is null and made.at >= began.at) or made.order_number is null "
+    "order by 1, 2"
+)
+
+_DIFFERING: LiteralString = (
+    "with lines as (select transaction_id as order_number, min(currency) as currency, sum(line_total) as total "
+    "from staging.stg_leo__transactions where transaction_id is not null "
+    "group by transaction_id having min(currency) = max(currency)) "
+    "select e.event_id, order_number, e.order_value, lines.total from datasets.events_enriched as e "
+    "inner join lines using (order_number, currency) "
+    "where e.source = 'leo' and abs(e.order_value - lines.total) >= 0.01 order by e.event_id"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -217,17 +238,8 @@ class WarehouseStore:
 
     def unmatched_orders(self) -> dict[str, list[str]]:
         """Order numbers that only one side knows: `orders` since the first event, `events` that name no order there."""
-        rows = self._connection.execute(
-            "with told as (select distinct order_number from datasets.events_enriched "
-            "where is_conversion and order_number is not null), "
-            "made as (select order_number, min(purchased_at) as at from intermediate.int_purchases "
-            "where order_number is not null group by order_number), "
-            "began as (select min(event_at) as at from datasets.events_enriched) "
-            "select case when told.order_number is null then 'orders' else 'events' end, "
-            "coalesce(told.order_number, made.order_number) from told full join made using (order_number) "
-            "cross join began where (told.order_number is null and made.at >= began.at) or made.order_number is null "
-            "order by 1, 2"
-        ).fetchall()
+        with without_loops(self._connection):
+            rows = self._connection.execute(_UNMATCHED).fetchall()
         return {side: [number for found, number in rows if found == side] for side in ("orders", "events")}
 
     def differing_totals(self) -> list[tuple[str, str, Decimal, Decimal]]:
@@ -235,14 +247,8 @@ class WarehouseStore:
 
         LEO's events alone: a shop's event has the total of the shop's order, which the marts compare.
         """
-        return self._connection.execute(
-            "with lines as (select transaction_id as order_number, min(currency) as currency, sum(line_total) as total "
-            "from staging.stg_leo__transactions where transaction_id is not null "
-            "group by transaction_id having min(currency) = max(currency)) "
-            "select e.event_id, order_number, e.order_value, lines.total from datasets.events_enriched as e "
-            "inner join lines using (order_number, currency) "
-            "where e.source = 'leo' and abs(e.order_value - lines.total) >= 0.01 order by e.event_id"
-        ).fetchall()
+        with without_loops(self._connection):
+            return self._connection.execute(_DIFFERING).fetchall()
 
     def _read(
         self, query: LiteralString, schema: Schema, given: Mapping[str, Any] | None = None

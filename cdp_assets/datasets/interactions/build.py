@@ -33,7 +33,7 @@ def build(
     as of the end of train), `matrix.npz` and `matrix_train.npz` of both, ids of customers and articles, RecBole's
     files (all signals, each part, articles), `card.json`.
     """
-    lines = signals.sale_lines(scope, purchases)
+    lines = signals.linked_sale_lines(scope, purchases)
     told = [signals.of_events(scope, events), signals.of_reviews(scope, reviews)]
     users, items = index.users(previous, lines, *told), index.items(previous, lines, *told)
     lines, *told = (_encoded(frame, users, items) for frame in (lines, *told))

@@ -24,7 +24,7 @@ COUNTED = ["purchase_count", "return_count", *COUNTS]
 
 def counts_reconciled(audit: Audit) -> Measure:
     """Every line and event is counted once: sums of the count columns against the inputs."""
-    lines = signals.sale_lines(audit.scope, audit.inputs["purchases"])
+    lines = signals.linked_sale_lines(audit.scope, audit.inputs["purchases"])
     told = pl.concat([signals.of_sales(lines), signals.of_events(audit.scope, audit.inputs["events"])])[
         "signal"
     ].value_counts()
@@ -47,7 +47,7 @@ def counts_reconciled(audit: Audit) -> Measure:
 
 def spend_reconciled(audit: Audit) -> Measure:
     """Money of the table against the lines, to the last decimal."""
-    lines = signals.sale_lines(audit.scope, audit.inputs["purchases"]).filter("is_main")
+    lines = signals.linked_sale_lines(audit.scope, audit.inputs["purchases"]).filter("is_main")
     told, read = _total(audit.all_rows()["total_spent"]), _total(lines["line_total"])
     return Measure(
         int(told != read),
@@ -83,7 +83,7 @@ def split_without_leak(audit: Audit) -> Measure:
 def sales_linked(audit: Audit) -> Measure:
     """Sale lines whose customer or article is not known."""
     sales = audit.inputs["purchases"].filter("is_revenue")
-    unlinked = sales.height - signals.sale_lines(audit.scope, sales).height
+    unlinked = sales.height - signals.linked_sale_lines(audit.scope, sales).height
     share = unlinked / sales.height if sales.height else 0.0
     return Measure(
         unlinked if share > MAX_UNLINKED else 0,

@@ -44,7 +44,7 @@ SIGNAL_OF_EVENT = {
 """Canonical event type -> signal. Purchases are counted by lines, never by their events as well."""
 
 
-def sale_lines(scope: Scope, purchases: pl.DataFrame) -> pl.DataFrame:
+def linked_sale_lines(scope: Scope, purchases: pl.DataFrame) -> pl.DataFrame:
     """Lines that count as sales, of known customers and articles.
 
     Returns:
