@@ -1,6 +1,6 @@
 """Fixtures that most tests need: one PostgreSQL server per worker, one fresh migrated database per test.
 
-A test's database is a copy of a migrated template (60 ms), so tests share nothing but the server process.
+A test's database is a copy of a migrated template (30 ms), so tests share nothing but the server process.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ settings.register_profile(
     "suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("suite")
+
+DISK = Path(tempfile.gettempdir())
+"""For what outlives a run."""
+_MEMORY = Path("/dev/shm")
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 6 * 2**30:
+    # A database is copied for 650 tests: 0.03 s in memory, 0.05 s on an idle disk, 0.8 s on one that is still writing
+    # the last ones. Child processes read the variable, `tempfile` has read it already.
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 DATA = Path(__file__).parent / "data"
 CDNOW = DATA / "cdnow_sample"
@@ -114,7 +122,7 @@ def acme(warehouse: Warehouse) -> Tenant:
 @pytest.fixture(scope="session")
 def model_cache() -> Path:
     """Data folder of every run on this machine: a model's graph is exported (5 s) once, not once per worker and run."""
-    return Path(tempfile.gettempdir()) / f"cdp-models-{os.getuid()}"
+    return DISK / f"cdp-models-{os.getuid()}"
 
 
 @pytest.fixture(scope="session")

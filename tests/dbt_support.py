@@ -21,6 +21,7 @@ from unittest import mock
 import psycopg
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
+from dbt_common.behavior_flags import BehaviorFlagRendered
 from psycopg.rows import dict_row
 
 from tests.conftest import Server
@@ -30,6 +31,10 @@ PROJECT = Path(__file__).parents[1] / "dbt_project"
 
 _PLACEHOLDER = "cdp_of_no_test"
 """Database of the manifest that is parsed once per process; each test's copy names its own."""
+
+
+_NO_STACK = (BehaviorFlagRendered, "_default_source", staticmethod(lambda: "dbt"))
+"""dbt looks through all frames, of which pytest has many, for the author of each of its flags: 0.3 s per command."""
 
 
 class DbtFailed(AssertionError):
@@ -145,7 +150,7 @@ def _common(folder: Path) -> list[str]:
 def _session(host: str, database: str, tenant: str | None) -> Iterator[None]:
     """The environment that dbt's profile reads, with the tenant in libpq's options; dbt's own warnings kept quiet."""
     values = {"CDP_DBT_HOST": host, "CDP_DBT_USER": "cdp_transform", "CDP_DBT_DATABASE": database}
-    with mock.patch.dict(os.environ, values), warnings.catch_warnings():
+    with mock.patch.dict(os.environ, values), mock.patch.object(*_NO_STACK), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         os.environ.pop("PGOPTIONS", None)
         if tenant is not None:

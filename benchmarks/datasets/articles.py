@@ -1,23 +1,26 @@
 """Dataset B with pandas: the same logic as a data scientist would write it, for the benchmark only.
 
-Belongs here: the core columns, the tree of categories, hashes and scales. Left out here: the change set and its files,
-repair of broken encodings; the language is a rule of thumb on accents and common words. Left out on both sides: the
-TF-IDF, which is scikit-learn's either way, images, contract and checks.
+Belongs here: columns, the tree of categories, hashes, scales, and the change set with its files. Left out on both
+sides: the TF-IDF, which is scikit-learn's either way, images, contract and checks.
 """
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from hashlib import sha256
+from io import BytesIO
 
+import ftfy
 import numpy as np
 import pandas as pd
 
-from benchmarks.datasets.reviews import _language
+from benchmarks.datasets.language import detect
 from cdp_assets.datasets.model import Scope
 
 _TEXT = ["prod_name", "detail_desc", "product_group_name", "brand"]
+_BROKEN = re.compile("[ÃÂÄÆá][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|&(?:#\\d+|#x[0-9a-fA-F]+|[a-zA-Z]{2,8});")
 _NAMES = {
     "product_name": "prod_name", "product_description": "detail_desc", "product_category": "product_group_name",
     "unit_price": "price", "stock_quantity": "stock", "product_since": "created_at",
@@ -47,12 +50,19 @@ def pandas_way(frames: dict[str, pd.DataFrame], scope: Scope) -> pd.DataFrame:
     local = table["created_at"].dt.tz_convert(scope.timezone).dt.tz_localize(None).dt.normalize()
     table["lifecycle_days"] = (pd.Timestamp(scope.as_of) - local).dt.days
     table["desc_len"] = table["detail_desc"].str.len().fillna(0)
-    table["desc_lang"] = table["detail_desc"].fillna(table["prod_name"]).fillna("").map(_language)
+    table["desc_lang"] = table["detail_desc"].fillna(table["prod_name"]).fillna("").map(detect)
     for name, columns in {
         "content_hash": _TEXT, "attr_hash": ["sku", "category_id", "category_path"], "price_hash": ["price", "currency"]
     }.items():  # fmt: skip
         first, *rest = (table[column].astype(str) for column in columns)
         table[name] = first.str.cat(rest, sep="\x1f", na_rep="\x00").map(_hashed)
+    # without a version before, everything is added
+    changes = table[["article_id"]].assign(change="added")
+    prints = table[["article_id", "content_hash", "attr_hash", "price_hash"]].assign(
+        as_of=scope.as_of, in_stock=stock > 0
+    )
+    for frame in (changes, prints.sort_values("article_id")):
+        frame.to_parquet(BytesIO(), compression="zstd", index=False)
     return table
 
 
@@ -61,6 +71,8 @@ def _hashed(text: str) -> str:
 
 
 def _clean(text: str) -> str:
+    if _BROKEN.search(text):
+        text = ftfy.fix_text(html.unescape(text))
     return re.sub(
         r"\s+", " ", re.sub(r"(?i)</?[a-z][^<>]*>", " ", unicodedata.normalize("NFC", text))
     ).strip()

@@ -14,8 +14,9 @@ import unicodedata
 import pandas as pd
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
+from benchmarks.datasets.language import detect
 from cdp_assets.datasets.model import Scope
-from cdp_assets.datasets.reviews import aspects, lexicon_en, lexicon_vi
+from cdp_assets.datasets.reviews import aspects, lexicon_vi
 from cdp_assets.datasets.reviews.vietnamese import keys, lexicon
 
 _EMAIL = re.compile(r"\S*@\S*")
@@ -25,7 +26,6 @@ _ORDER = re.compile(r"(?i)\b[a-z]{1,5}[-_]?\d{4,}(?:[-_]\d+)*\b")
 _WORD = re.compile(r"[^\W_]+|[\U0001F300-\U0001FAFF\u2600-\u27BF]")
 _CLAUSE = re.compile(r"[!?;…\n,]+|\.+(?:\s|$)")
 _ACCENT = re.compile(r"[ăâđêôơưáàảãạấầẩẫậắằẳẵặéèẻẽẹếềểễệíìỉĩịóòỏõọốồổỗộớờởỡợúùủũụứừửữựýỳỷỹỵ]")
-_ENGLISH = set(lexicon_en.COMMON.split())
 _VADER = SentimentIntensityAnalyzer()
 _MEANING = {row["spelling"]: row for row in lexicon().rows(named=True)}
 _ASPECTS = {spelling: aspect for aspect, listed in aspects.WORDS.items() for spelling in keys(listed)}
@@ -41,7 +41,7 @@ def pandas_way(frames: dict[str, pd.DataFrame], scope: Scope) -> pd.DataFrame:
         lambda text: " ".join(re.findall(r"[^\W\d_]+", text.lower()))
     )
     texts["folded"] = texts["clean_text"].map(_folded)
-    texts["language"] = texts["review_text"].map(_language)
+    texts["language"] = texts["review_text"].map(detect)
     texts["sentiment_score"] = [
         _score(text, language) for text, language in zip(texts["review_text"], texts["language"], strict=True)
     ]
@@ -91,17 +91,6 @@ def _redacted(text: str) -> str:
 def _folded(text: str) -> str:
     plain = unicodedata.normalize("NFD", text.replace("đ", "d"))
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
-
-
-def _language(text: str) -> str:
-    words = [word for word in _WORD.findall(text.lower()) if word.isalpha()]
-    if not words:
-        return "none"
-    accented = sum(bool(_ACCENT.search(word)) for word in words)
-    english = sum(word in _ENGLISH for word in words)
-    if accented:
-        return "mixed" if english >= 2 else "vi"
-    return "en" if english * 3 >= len(words) else "vi_noaccent"
 
 
 def _score(text: str, language: str) -> float:

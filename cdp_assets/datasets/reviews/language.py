@@ -17,15 +17,15 @@ from cdp_assets.datasets.reviews.normalise import folded
 VI, VI_NOACCENT, EN, MIXED, OTHER, NONE = "vi", "vi_noaccent", "en", "mixed", "other", "none"
 LANGUAGES = (VI, VI_NOACCENT, EN, MIXED, OTHER, NONE)
 
-_SYLLABLE = (
+SYLLABLE = (
     r"^(?:ngh|ng|gh|gi|kh|nh|ph|qu|th|tr|ch|[bcdghklmnprstvx])?"
     r"(?:uyu|uye|uya|ieu|yeu|oai|oay|oeo|uay|uoi|uou|uoa|ai|ao|au|ay|eo|eu|ia|ie|iu|oa|oe|oi|oo|ua|ue|ui|uo|uu|uy|ye|ya"
     r"|[aeiouy])(?:ch|nh|ng|[cmnpt])?$"
 )
-_ACCENT = r"[ăâđêôơưáàảãạấầẩẫậắằẳẵặéèẻẽẹếềểễệíìỉĩịóòỏõọốồổỗộớờởỡợúùủũụứừửữựýỳỷỹỵ]"
-_FOREIGN = r"[^\x00-\x7Făâđêôơưáàảãạấầẩẫậắằẳẵặéèẻẽẹếềểễệíìỉĩịóòỏõọốồổỗộớờởỡợúùủũụứừửữựýỳỷỹỵ]"
+ACCENT = r"[ăâđêôơưáàảãạấầẩẫậắằẳẵặéèẻẽẹếềểễệíìỉĩịóòỏõọốồổỗộớờởỡợúùủũụứừửữựýỳỷỹỵ]"
+FOREIGN = r"[^\x00-\x7Făâđêôơưáàảãạấầẩẫậắằẳẵặéèẻẽẹếềểễệíìỉĩịóòỏõọốồổỗộớờởỡợúùủũụứừửữựýỳỷỹỵ]"
 
-_BARE = """
+BARE = """
     khong hang dep giao nhanh chat luong san pham rat tot shop mua nhe nha minh dung thich ung hoi cham qua lam
     duoc cung nhung voi cho cua nay thi ma nen van moi lai da se dang bi tu nhiet tinh dong goi can than gia hop
     ly mau hinh size ao quan giay vai mong day xau te that vong tra loi tin nhan vay oi a vien phuc vu hai long
@@ -34,12 +34,12 @@ _BARE = """
 """
 """Bare syllables that shoppers write most."""
 
-_LOANS = """
+LOANS = """
     ok oke shop size ship sale form hotline sp ib rep app web online hot men code free good nice cute fake auth
 """
 """Words of shoppers of either language: they say nothing."""
 
-_EITHER = """
+EITHER = """
     a an am can to me i so no the it in on at we he she then than long hot men come cat hat pin bin son ban do
     be may
 """
@@ -58,26 +58,26 @@ def evidence(tokens: pl.Series) -> pl.DataFrame:
     """What each distinct word says: token, vi, en (0 to 2), accented, foreign, letters."""
     token, plain = pl.col("token"), pl.col("plain")
     frame = pl.DataFrame({"token": tokens.unique()}).with_columns(folded(token).alias("plain"))
-    is_syllable = plain.str.contains(_SYLLABLE)
-    is_accented = token.str.contains(_ACCENT) & is_syllable
-    is_foreign = token.str.contains(_FOREIGN)
-    is_strange = token.str.contains(_ACCENT) & ~is_syllable
-    is_loan = token.is_in(_LOANS.split())
+    is_syllable = plain.str.contains(SYLLABLE)
+    is_accented = token.str.contains(ACCENT) & is_syllable
+    is_foreign = token.str.contains(FOREIGN)
+    is_strange = token.str.contains(ACCENT) & ~is_syllable
+    is_loan = token.is_in(LOANS.split())
     is_english = token.is_in(list(_english()))
-    is_either = token.is_in(_EITHER.split())
+    is_either = token.is_in(EITHER.split())
     is_chat = token.is_in(list(lexicon_vi.CHAT)) & ~is_english
     is_word = token.str.contains(r"\p{L}")
     return frame.with_columns(
         pl.when(~is_word | is_loan | is_foreign).then(0.0)
         .when(is_accented).then(2.0)
         .when(is_either).then(0.3)
-        .when(is_syllable & plain.is_in(_BARE.split())).then(1.2)
+        .when(is_syllable & plain.is_in(BARE.split())).then(1.2)
         .when(is_chat | (is_syllable & ~is_english)).then(0.7)
         .when(is_syllable).then(0.2)
         .otherwise(0.0).alias("vi"),
         pl.when(~is_word | is_loan | is_foreign | is_accented | is_chat).then(0.0)
         .when(is_either).then(0.5)
-        .when(is_english & is_syllable & plain.is_in(_BARE.split())).then(0.3)
+        .when(is_english & is_syllable & plain.is_in(BARE.split())).then(0.3)
         .when(is_english).then(1.2)
         .when(~is_syllable).then(0.4)
         .otherwise(0.0).alias("en"),
