@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,14 @@ import pytest
 
 from cdp_assets.embedding.providers import export
 from cdp_assets.embedding.providers.factory import open_provider
-from cdp_assets.embedding.providers.graph import GRAPH, MANIFEST, GraphEngine, batches, read_manifest
+from cdp_assets.embedding.providers.graph import (
+    GRAPH,
+    MANIFEST,
+    GraphEngine,
+    Manifest,
+    batches,
+    read_manifest,
+)
 from cdp_assets.embedding.providers.local import LocalProvider
 from cdp_assets.embedding.providers.model import Provider, ProviderMisconfigured, TextRefused
 from cdp_assets.embedding.providers.torch_engine import TorchEngine, load_model
@@ -219,13 +228,24 @@ def test_a_process_that_finds_the_graph_loads_no_model_library(
 
 
 @pytest.mark.fault
-@pytest.mark.slow
-def test_processes_that_export_at_once_all_succeed(tiny: Path, tmp_path: Path) -> None:
-    words = [f"data_dir={tmp_path}", "embedding_provider=sentence-transformers", f"embed_model_id={tiny}"]
-    started = [embedding_process(*words) for _ in range(2)]
-    for one in started:
-        out, err = one.communicate(timeout=300)
-        assert out.startswith("(2, 32)"), err
+def test_exports_at_once_all_succeed(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exported, one_at_a_time, both = export._export, threading.Lock(), threading.Barrier(2, timeout=120)
+
+    def slow(*given: Any) -> Manifest:
+        with one_at_a_time:  # torch traces one model at a time
+            manifest = exported(*given)
+        both.wait()  # and both are made before either is put into its place
+        return manifest
+
+    monkeypatch.setattr(export, "_export", slow)
+    chosen = local_settings(tmp_path, embedding_provider="sentence-transformers", embed_model_id=str(tiny))
+
+    def embed(text: str) -> tuple[int, ...]:
+        with closing(open_provider(chosen)) as provider:
+            return provider.embed([text, text]).shape
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(embed, ["one", "other"])) == [(2, 32), (2, 32)]
     (manifest,) = tmp_path.rglob(MANIFEST)
     assert [path.name for path in manifest.parent.parent.iterdir()] == [export.FORMAT]
 

@@ -69,7 +69,14 @@ def test_20_deaths_lose_double_and_block_nothing(
                     "from embedding.job")[0]  # fmt: skip
         assert until <= LEASE_S, "free within one lease of the death"
 
-        time.sleep(max(0.0, float(until)))
+        if death < len(points):
+            time.sleep(max(0.0, float(until)))
+        else:  # what waiting comes to was seen; sixty more waits would take half a minute
+            with warehouse.tenant("acme") as conn:
+                conn.execute(
+                    "update embedding.job set available_at = available_at - make_interval(secs => %s)",
+                    (LEASE_S,),
+                )
         provider = Scripted(batch_size=BATCH)
         drain(worker_of(warehouse, provider), warehouse, "product")
         assert len(provider.texts) == len(set(provider.texts)) == TEXTS - written, (point, nth)
