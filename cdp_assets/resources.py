@@ -98,8 +98,11 @@ class Transform:
         settings = get_settings()
         with dbt_environment(settings, self._dsn, tenant.tenant_id, tenant.timezone):
             parsed_for(settings.dbt_target, self._dsn)
-            # unit tests say something of the code and nothing of the rows: they belong to the project's own tests
-            invocation = _dbt().cli(["build", "--exclude-resource-type", "unit_test"], context=context)
+            # Unit tests say something of the code and nothing of the rows: they belong to the project's own tests.
+            # dbt's threads wait for each other to write its debug log: half of their time.
+            invocation = _dbt().cli(
+                ["--log-level-file", "info", "build", "--exclude-resource-type", "unit_test"], context=context
+            )
         try:
             yield from invocation.stream()
         except DagsterDbtCliRuntimeError as error:
