@@ -136,9 +136,7 @@ def _full(store: WarehouseStore, scope: Scope, configured: Sequence[Funnel], now
 def _incremental(
     store: WarehouseStore, scope: Scope, configured: Sequence[Funnel], now: datetime, state: State
 ) -> Outcome:
-    change, links = store.change(state.read_until - OVERLAP)
-    delta = plan(scope, configured, store, change, now)
-    store.remember_links(links)
+    delta = plan(scope, configured, store, store.change(state.read_until - OVERLAP), now)
     written: dict[str, Written] = {}
     days, ids = store.close_windows(now), 0
     tables = _nothing()
