@@ -136,7 +136,9 @@ def _full(store: WarehouseStore, scope: Scope, configured: Sequence[Funnel], now
 def _incremental(
     store: WarehouseStore, scope: Scope, configured: Sequence[Funnel], now: datetime, state: State
 ) -> Outcome:
-    delta = plan(scope, configured, store, store.change(state.read_until - OVERLAP), now)
+    change, links = store.change(state.read_until - OVERLAP)
+    delta = plan(scope, configured, store, change, now)
+    store.remember_links(links)
     written: dict[str, Written] = {}
     days, ids = store.close_windows(now), 0
     tables = _nothing()
