@@ -99,7 +99,7 @@ class Transform:
         with dbt_environment(settings, self._dsn, tenant.tenant_id, tenant.timezone):
             parsed_for(settings.dbt_target, self._dsn)
             # Unit tests say something of the code and nothing of the rows: they belong to the project's own tests.
-            # dbt's threads wait for each other to write its debug log: half of their time.
+            # dbt's threads wait for each other to write its debug log: a build took 25 s with it and 21 s without.
             invocation = _dbt().cli(
                 ["--log-level-file", "info", "build", "--exclude-resource-type", "unit_test"], context=context
             )

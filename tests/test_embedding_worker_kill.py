@@ -71,7 +71,7 @@ def test_20_deaths_lose_double_and_block_nothing(
 
         if death < len(points):
             time.sleep(max(0.0, float(until)))
-        else:  # what waiting comes to was seen; sixty more waits would take half a minute
+        else:  # what waiting comes to was seen; seventy more waits would take half a minute
             with warehouse.tenant("acme") as conn:
                 conn.execute(
                     "update embedding.job set available_at = available_at - make_interval(secs => %s)",

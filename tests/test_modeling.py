@@ -25,6 +25,8 @@ from tests.conftest import Server
 from tests.databases import shared_database
 from tests.dbt_support import write
 
+DATABASE = "test_modeling"
+
 
 class Stage:
     """The modeling assets over one tenant."""
@@ -55,8 +57,8 @@ def modeled(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A warehouse for all tests: dbt parses for each database anew, which takes 6 s."""
     with (
         pytest.MonkeyPatch.context() as patch,
-        shared_database(postgres, "test_modeling") as name,
-        Warehouse(postgres.dsn(name, user="cdp_pipeline")) as opened,
+        shared_database(postgres, DATABASE),
+        Warehouse(postgres.dsn(DATABASE, user="cdp_pipeline")) as opened,
     ):
         patch.setenv("CDP_DATA_DIR", str(tmp_path_factory.mktemp("data")))
         get_settings.cache_clear()
@@ -67,7 +69,7 @@ def modeled(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(params=["acme"])
 def stage(modeled: Warehouse, postgres: Server, request: pytest.FixtureRequest) -> Iterator[Stage]:
     """A tenant with one customer, one product and one order of one line."""
-    tenant, dsn = request.param, postgres.dsn("test_modeling", user="cdp_pipeline")
+    tenant, dsn = request.param, postgres.dsn(DATABASE, user="cdp_pipeline")
     put_tenant(modeled, Tenant(tenant, tenant, "active", "dump", {"folder": "unused"}, {}))
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(TENANT_DIMENSION, [tenant])
@@ -139,7 +141,9 @@ def test_a_test_of_severity_error_fails_the_step_by_name_and_is_not_tried_again(
     assert "dbt nodes failed" in message
     assert "relationships_stg_leo__profiles_root_profile_id" in message
     assert not [event for event in result.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
-    assert stage.one("select count(*) from marts.fct_sales") == 0, "nothing was built on it"
+    # the table is there if another test has built it
+    is_there = stage.one("select to_regclass('marts.fct_sales')") is not None
+    assert not is_there or stage.one("select count(*) from marts.fct_sales") == 0, "nothing was built on it"
 
 
 def test_dbt_sees_one_tenant_and_the_environment_is_as_before(tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ def shared(postgres: Server) -> Iterator[Warehouse]:
 
 
 @settings(
-    max_examples=15,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     database=None,

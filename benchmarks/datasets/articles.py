@@ -18,9 +18,10 @@ import pandas as pd
 
 from benchmarks.datasets.language import detect
 from cdp_assets.datasets.model import Scope
+from cdp_assets.datasets.reviews.normalise import BROKEN
 
 _TEXT = ["prod_name", "detail_desc", "product_group_name", "brand"]
-_BROKEN = re.compile("[ÃÂÄÆá][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|&(?:#\\d+|#x[0-9a-fA-F]+|[a-zA-Z]{2,8});")
+_BROKEN = re.compile(re.sub(r"\\x\{(\w+)\}", r"\\u\1", BROKEN))
 _NAMES = {
     "product_name": "prod_name", "product_description": "detail_desc", "product_category": "product_group_name",
     "unit_price": "price", "stock_quantity": "stock", "product_since": "created_at",

@@ -12,16 +12,12 @@ from functools import cache
 
 from cdp_assets.datasets.reviews import language as rules
 from cdp_assets.datasets.reviews import lexicon_vi
-from cdp_assets.datasets.reviews.english import lexicon
-from cdp_assets.datasets.reviews.lexicon_en import COMMON
 
 _SYLLABLE = re.compile(rules.SYLLABLE)
 _ACCENT = re.compile(rules.ACCENT)
-_FOREIGN = re.compile(rules.FOREIGN.replace(r"\x7F", "\x7f"))
+_FOREIGN = re.compile(rules.FOREIGN)
 _LOANS, _EITHER, _BARE = (set(words.split()) for words in (rules.LOANS, rules.EITHER, rules.BARE))
-_ENGLISH = {word for word in lexicon() if word.isascii() and word.isalpha() and len(word) > 2} | set(
-    COMMON.split()
-)
+_ENGLISH = rules.english()
 _CLAUSE = re.compile(r"[!?;…\n]+|\.+(?:\s|$)|,")
 _TURN = re.compile(rf"(?i)(?<!\w)(?={'|'.join(sorted(lexicon_vi.CONTRAST, key=len, reverse=True))}(?!\w))")
 _WORD = re.compile(r"[^\W_]+")
@@ -31,7 +27,7 @@ _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 @cache
 def _evidence(word: str) -> tuple[float, float, bool, bool, bool, bool]:
     """vi, en, accented, english, foreign, letters."""
-    plain = _folded(word)
+    plain = folded(word)
     is_syllable = bool(_SYLLABLE.match(plain))
     is_accented = is_syllable and bool(_ACCENT.search(word))
     is_foreign = bool(_FOREIGN.search(word))
@@ -80,6 +76,7 @@ def detect(text: str) -> str:
     return rules.VI if accented * 8 >= letters else rules.VI_NOACCENT
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """Without accents, of lower case."""
     plain = unicodedata.normalize("NFD", text.replace("đ", "d"))
     return "".join(letter for letter in plain if not unicodedata.combining(letter))

@@ -14,9 +14,10 @@ import unicodedata
 import pandas as pd
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from benchmarks.datasets.language import detect
+from benchmarks.datasets.language import detect, folded
 from cdp_assets.datasets.model import Scope
 from cdp_assets.datasets.reviews import aspects, lexicon_vi
+from cdp_assets.datasets.reviews.language import ACCENT
 from cdp_assets.datasets.reviews.vietnamese import keys, lexicon
 
 _EMAIL = re.compile(r"\S*@\S*")
@@ -25,7 +26,7 @@ _NUMBER = re.compile(r"[+(]*\d(?:[\s.()/_*-]*\d){6,}")
 _ORDER = re.compile(r"(?i)\b[a-z]{1,5}[-_]?\d{4,}(?:[-_]\d+)*\b")
 _WORD = re.compile(r"[^\W_]+|[\U0001F300-\U0001FAFF\u2600-\u27BF]")
 _CLAUSE = re.compile(r"[!?;…\n,]+|\.+(?:\s|$)")
-_ACCENT = re.compile(r"[ăâđêôơưáàảãạấầẩẫậắằẳẵặéèẻẽẹếềểễệíìỉĩịóòỏõọốồổỗộớờởỡợúùủũụứừửữựýỳỷỹỵ]")
+_ACCENT = re.compile(ACCENT)
 _VADER = SentimentIntensityAnalyzer()
 _MEANING = {row["spelling"]: row for row in lexicon().rows(named=True)}
 _ASPECTS = {spelling: aspect for aspect, listed in aspects.WORDS.items() for spelling in keys(listed)}
@@ -40,7 +41,7 @@ def pandas_way(frames: dict[str, pd.DataFrame], scope: Scope) -> pd.DataFrame:
     texts["clean_text"] = texts["review_text"].map(
         lambda text: " ".join(re.findall(r"[^\W\d_]+", text.lower()))
     )
-    texts["folded"] = texts["clean_text"].map(_folded)
+    texts["folded"] = texts["clean_text"].map(folded)
     texts["language"] = texts["review_text"].map(detect)
     texts["sentiment_score"] = [
         _score(text, language) for text, language in zip(texts["review_text"], texts["language"], strict=True)
@@ -86,11 +87,6 @@ def _redacted(text: str) -> str:
     ):
         text = pattern.sub(token, text)
     return re.sub(r"[ \t]+", " ", text).strip()
-
-
-def _folded(text: str) -> str:
-    plain = unicodedata.normalize("NFD", text.replace("đ", "d"))
-    return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
 def _score(text: str, language: str) -> float:

@@ -47,7 +47,8 @@ EITHER = """
 
 
 @cache
-def _english() -> frozenset[str]:
+def english() -> frozenset[str]:
+    """English words of the lexicon and those that shoppers write most."""
     from cdp_assets.datasets.reviews.english import lexicon
 
     known = {word for word in lexicon() if word.isascii() and word.isalpha() and len(word) > 2}
@@ -63,7 +64,7 @@ def evidence(tokens: pl.Series) -> pl.DataFrame:
     is_foreign = token.str.contains(FOREIGN)
     is_strange = token.str.contains(ACCENT) & ~is_syllable
     is_loan = token.is_in(LOANS.split())
-    is_english = token.is_in(list(_english()))
+    is_english = token.is_in(list(english()))
     is_either = token.is_in(EITHER.split())
     is_chat = token.is_in(list(lexicon_vi.CHAT)) & ~is_english
     is_word = token.str.contains(r"\p{L}")

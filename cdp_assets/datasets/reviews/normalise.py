@@ -17,7 +17,7 @@ EMAIL, PHONE, ORDER, NUMBER, ID, LINK = "[email]", "[phone]", "[order]", "[numbe
 PERSONAL = (EMAIL, PHONE, ORDER, NUMBER, ID)
 """What stands where something was that leads to a person."""
 
-_BROKEN = r"[ÃÂÄÆá][\x{0080}-\x{00BF}€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]{2,8});"
+BROKEN = r"[ÃÂÄÆá][\x{0080}-\x{00BF}€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]{2,8});"
 """UTF-8 that was read as Latin-1 or Windows-1252, and HTML entities. Repair costs Python 50 microseconds a text."""
 
 _INVISIBLE = r"[\x{00AD}\x{200B}\x{200E}\x{200F}\x{2060}\x{FEFF}]"
@@ -87,7 +87,7 @@ def repaired(texts: pl.Series) -> pl.Series:
     """Double encoding and HTML entities undone, where there are any."""
     return _where(
         texts,
-        texts.str.contains(_BROKEN),
+        texts.str.contains(BROKEN),
         lambda broken: pl.Series([ftfy.fix_text(html.unescape(text)) for text in broken], dtype=pl.String),
     )
 
