@@ -177,6 +177,48 @@ def test_a_link_that_changes_moves_events_of_old_to_their_customer(tenant: Tenan
     tenant.same_as_full()
 
 
+def test_new_events_lead_where_a_full_run_would_lead_them(tenant: Tenant) -> None:
+    tenant.leo("a")
+    tenant.run()
+    tenant.shop(1, 1, event_type="purchase", order_id=1, customer_id=1, product_id=1)
+    tenant.shop(2, 2, event_type="purchase", order_id=999, customer_id=999, product_id=999)
+    tenant.leo("b", 3, cdp_profile_id="p1", item_id=" s1")
+    tenant.leo("c", 4, cdp_profile_id="nobody", item_id="S404", transaction_id="N7", transaction_value=5)
+    assert not tenant.run().is_full
+    names = "event_id, customer_id, article_id, order_number, order_value"
+    found = tenant.marts.read(f"select {names} from datasets.events_enriched order by event_id")
+    assert [tuple(row.values()) for row in found] == [
+        ("leo:a", "unknown", None, None, None),
+        ("leo:b", "leo:p1", "shop:1", None, None),
+        ("leo:c", "unknown", "unknown", "N7", 5),
+        ("shop:1", "leo:p1", "shop:1", "N1", 50),
+        ("shop:2", "unknown", "unknown", None, None),
+    ]
+    tenant.same_as_full()
+    tenant.marts.change("update raw.orders set _deleted_at = now(), _etl_loaded_at = now() where id = 1")
+    tenant.run()
+    orders = tenant.marts.read("select event_id from datasets.events_enriched where order_number is not null")
+    assert orders == [{"event_id": "leo:c"}]
+    tenant.same_as_full()
+
+
+def test_a_session_that_comes_back_is_superseded_by_none(tenant: Tenant) -> None:
+    for key, minutes in (("a", 0), ("b", 29), ("c", 58)):
+        tenant.leo(key, minutes)
+    tenant.run()
+    deleted = "update cdp.tracking_event set deleted_at = {}, changed_at = now() where event_id = 'a'"
+    tenant.marts.change(deleted.format("now()"))
+    tenant.run()
+    (pair,) = tenant.marts.read("select old_id, new_id from datasets.session_superseded")
+    tenant.marts.change(deleted.format("null"))
+    tenant.run()
+    (session,) = tenant.sessions()
+    assert session["session_id"] == pair["old_id"]
+    assert tenant.marts.read("select old_id, new_id from datasets.session_superseded") == [
+        {"old_id": pair["new_id"], "new_id": pair["old_id"]}
+    ]
+
+
 def test_an_order_that_changes_changes_the_revenue_of_its_session(tenant: Tenant) -> None:
     tenant.shop(1, 0, event_type="purchase", order_id=1)
     tenant.run()

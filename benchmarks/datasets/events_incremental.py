@@ -1,8 +1,9 @@
 """Dataset F's run of every 15 minutes on a short and on a ten times as long history: it should cost the same.
 
 `python -m benchmarks.datasets.events_incremental --history 100000`. Each history has a server of its own, filled with
-events of LEO by as many visitors as it takes (25 events each), and one full run; then the same number of new events
-arrives, three times, and each time a run is timed. Belongs here: the warehouse's side; the logic alone is in `events`.
+events of LEO by as many visitors as it takes (25 events each), a tenth as many purchases told by the shop, and one full
+run; then the same number of new events arrives, three times, and each time a run is timed. Belongs here: the
+warehouse's side; the logic alone is in `events`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import click
 import psycopg
 from rich.console import Console
 
-from benchmarks.dbt import VIEWS, Bench
+from benchmarks.dbt import LINES_PER_ORDER, VIEWS, Bench
 from benchmarks.ways import TENANT
 from cdp_assets.datasets.events.run import refresh
 from cdp_assets.datasets.model import Scope
@@ -65,26 +66,47 @@ from cdp.tracking_event where tenant_id = %(tenant)s
 and event_id = any(select 'e' || n * 7919 %% %(visitors)s from generate_series(1, %(news)s) as n)
 """
 
+SHOP = """
+insert into raw.events (
+    tenant_id, id, customer_id, event_type, order_id, event_time, created_at, updated_at
+)
+select tenant_id, %(after)s + n, customer_id, 'purchase', orders.id, t - age, t - age, t - age
+from generate_series(1, %(events)s::bigint) as n,
+    lateral (
+        select 1 + n * 7919 %% %(orders)s::bigint, %(days)s * (n * 31 %% 180) * interval '1 day'
+    ) as told (id, age),
+    (values (timestamptz '2026-06-30 12:00Z')) as newest (t),
+    raw.orders
+where tenant_id = %(tenant)s and orders.id = told.id
+"""
+"""The shop tells of purchases: the order is looked up, and what is known of it becomes the event's."""
+
 
 def measured(history: int, news: int, console: Console) -> float:
     """Median seconds of a run after `news` new events, on a history of so many events."""
     folder = Path(tempfile.mkdtemp(prefix="cdp-bench-"))
     server = EmbeddedServer(folder / "server")
-    sizes = {"tenant": TENANT, "history": history, "visitors": history // PER_VISITOR, "news": news}
+    lines = history // 5
+    sizes = {
+        "tenant": TENANT, "history": history, "visitors": history // PER_VISITOR, "news": news,
+        "orders": int(lines / LINES_PER_ORDER),
+    }  # fmt: skip
     try:
-        bench = Bench(server.start(), folder, history // 5, console)
+        bench = Bench(server.start(), folder, lines, console)
         bench.run("views, made", "run", *VIEWS)
         with (
             psycopg.connect(server.dsn(), autocommit=True) as conn,
             Warehouse(server.dsn(user="cdp_pipeline")) as warehouse,
         ):
+            conn.execute(HISTORY, sizes)
+            conn.execute(SHOP, {**sizes, "days": 1, "events": history // 10, "after": 0})
             # all was landed long ago: what the last hour brought is read again by every run
             for table, column in {
                 "cdp.customer_profile": "changed_at", "cdp.product_item": "changed_at",
                 "raw.customers": "_etl_loaded_at", "raw.products": "_etl_loaded_at", "raw.orders": "_etl_loaded_at",
+                "raw.events": "_etl_loaded_at",
             }.items():  # fmt: skip
                 conn.execute(f"update {table} set {column} = now() - interval '1 day'")
-            conn.execute(HISTORY, sizes)
             conn.execute("vacuum analyze")
             began = perf_counter()
             assert refresh(warehouse, SCOPE, NOW).blocked_by == []
@@ -95,6 +117,7 @@ def measured(history: int, news: int, console: Console) -> float:
                 conn.execute("vacuum analyze")
                 conn.execute("checkpoint")
                 conn.execute(NEWS, {**sizes, "time": time})
+                conn.execute(SHOP, {**sizes, "days": 0, "events": news // 10, "after": history * (1 + time)})
                 began = perf_counter()
                 outcome = refresh(warehouse, SCOPE, NOW)
                 spent.append(perf_counter() - began)

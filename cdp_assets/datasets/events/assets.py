@@ -39,6 +39,7 @@ DESCRIPTIONS = {
 DEPS = (
     "intermediate.int_events",
     "intermediate.int_event_links",
+    "intermediate.int_event_references",
     "intermediate.int_purchases",
     "staging.stg_leo__transactions",
 )

@@ -128,17 +128,15 @@ def _full(store: WarehouseStore, scope: Scope, configured: Sequence[Funnel], now
     outcome = Outcome(audit, True, changed=tables.events_enriched.height, superseded=ids.height)
     for name, frame in [*tables.items(), ("funnel_daily", daily)]:
         outcome.written[name] = store.replace(name, frame)
-    store.supersede(ids)
-    store.remember_links(store.links_that_differ())
+    store.supersede(ids, tables.session_funnel["session_id"])
+    store.renew_links()
     return outcome
 
 
 def _incremental(
     store: WarehouseStore, scope: Scope, configured: Sequence[Funnel], now: datetime, state: State
 ) -> Outcome:
-    change, links = store.change(state.read_until - OVERLAP)
-    delta = plan(scope, configured, store, change, now)
-    store.remember_links(links)
+    delta = plan(scope, configured, store, store.change(state.read_until - OVERLAP), now)
     written: dict[str, Written] = {}
     days, ids = store.close_windows(now), 0
     tables = _nothing()
@@ -152,7 +150,7 @@ def _incremental(
                     pl.concat([frame.select("funnel_id", "day"), gone.select("funnel_id", "day")]).rows()
                 )
         pairs = delta.superseded()
-        store.supersede(pairs)
+        store.supersede(pairs, tables.session_funnel["session_id"])
         ids = pairs.height
     daily = _recounted(store, configured, days)
     if days:

@@ -25,15 +25,25 @@ OVERLAP = timedelta(hours=1)
 """How far before the last read a run looks again: a row gets its time when its transaction begins and is seen when it
 ends; the longest transaction is cut off after 15 minutes (`statement_timeout_s`)."""
 
-_EVENTS: LiteralString = (
+_TOLD: LiteralString = (
     "select event_key as event_id, source, event_type as source_event_type, event_at, received_at, "
-    "customer_key as customer_id, customer_reference, visitor_id, session_id as client_session_id, "
-    "product_key as article_id, product_reference, category_id, order_number, order_reference, order_value, currency, "
+    "customer_reference, visitor_id, session_id as client_session_id, product_reference, order_number, "
+    "order_reference, order_value, currency, "
     # what follows the address may name a person
     "split_part(split_part(url, '?', 1), '#', 1) as page, campaign_id, "
     "coalesce(utm_source, substring(url from '[?&]utm_source=([^&#]+)')) as utm_source, device_type, browser, "
-    "is_imported from intermediate.int_events"
+    "is_imported"
 )
+_EVENTS: LiteralString = (
+    _TOLD
+    + ", customer_key as customer_id, product_key as article_id, category_id from intermediate.int_events"
+)
+_NEWS: LiteralString = (
+    _TOLD + ", order_id from intermediate.int_event_references where changed_at >= %(since)s"
+)
+_NEW: Schema = {
+    name: type_ for name, type_ in RAW.items() if name not in {"customer_id", "article_id", "category_id"}
+} | {"order_id": pl.Int64}
 
 _GONE: LiteralString = (
     "select 'leo:' || event_id as event_id from cdp.tracking_event "
@@ -55,13 +65,19 @@ _LINKS: LiteralString = (
 )
 _LINK: Schema = {"kind": pl.String, "reference": pl.String, "key": pl.String, "category_id": pl.Int64}
 
+_LINKED: LiteralString = (
+    "select kind, reference, key, category_id from datasets.event_link "
+    # the key is (tenant_id, kind, reference): without the kind the index is of no use
+    "where kind in ('customer', 'product') and reference = any(%(references)s)"
+)
+
+_CHANGED_ORDERS: LiteralString = "select id from raw.orders where _etl_loaded_at >= %(since)s"
 _ORDERS: LiteralString = (
-    "select 'shop:' || o.id as reference, s.order_number, s.order_total as order_value, s.currency "
-    "from raw.orders as o left join staging.stg_orders as s on o.tenant_id = s.tenant_id and o.id = s.order_id "
-    "where o._etl_loaded_at >= %(since)s"
+    "select order_id, order_number, order_total as order_value, currency from staging.stg_orders "
+    "where order_id = any(%(ids)s)"
 )
 _ORDER: Schema = {
-    "reference": pl.String,
+    "order_id": pl.Int64,
     "order_number": pl.String,
     "order_value": MONEY,
     "currency": pl.String,
@@ -133,39 +149,61 @@ class WarehouseStore:
         with without_loops(self._connection):
             return self._read(_EVENTS, RAW)
 
-    def change(self, since: datetime) -> tuple[Change, pl.DataFrame]:
-        """What the warehouse wrote from `since` on, and the links that differ from those remembered."""
+    def change(self, since: datetime) -> Change:
+        """What the warehouse wrote from `since` on; links that it moved are renewed first."""
         given = {"since": since}
         links = pl.DataFrame(schema=_LINK)
         row = self._connection.execute(_LINKS_MAY_DIFFER, given).fetchone()
         if row and row[0]:
-            links = self.links_that_differ()
-        found = pl.col("key").fill_null(UNKNOWN)
-        of = {kind: links.filter(pl.col("kind") == kind) for kind in ("customer", "product")}
+            links = self.renew_links()
         with without_loops(self._connection):
-            # a thousand new events that look through 13,000 links each take ten seconds, a hash join half a second
-            events = self._read(_EVENTS + " where changed_at >= %(since)s", RAW, given)
-        change = Change(
-            events,
+            news = self._read(_NEWS, _NEW, given)
+        return Change(
+            self._linked(news),
             self._read(_GONE, {"event_id": pl.String}, given)["event_id"],
-            of["customer"].select("reference", found.alias("customer_id")),
-            of["product"].select("reference", found.alias("article_id"), "category_id"),
-            self._read(_ORDERS, _ORDER, given),
+            _customers(links),
+            _products(links),
+            self._orders(self._read(_CHANGED_ORDERS, {"id": pl.Int64}, given)["id"]),
         )
-        return change, links
 
-    def links_that_differ(self) -> pl.DataFrame:
-        """References that lead elsewhere than remembered; `key` is null for those that lead nowhere any more."""
+    def _linked(self, news: pl.DataFrame) -> pl.DataFrame:
+        """New events with what their references lead to, each looked up: `int_events` would link all that there is."""
+        references = pl.concat([news["customer_reference"], news["product_reference"]]).drop_nulls().unique()
+        links = self._read(_LINKED, _LINK, {"references": references.to_list()})
+        orders = self._orders(news["order_id"].drop_nulls().unique())
+        of_order = ("order_number", "order_value", "currency")
+        names_product = pl.col("product_reference").is_not_null()
+        return (
+            news.join(_customers(links), left_on="customer_reference", right_on="reference", how="left")
+            .join(_products(links), left_on="product_reference", right_on="reference", how="left")
+            .join(orders, left_on="order_reference", right_on="reference", how="left", suffix="_there")
+            .with_columns(
+                pl.col("customer_id").fill_null(UNKNOWN),
+                pl.when(names_product).then(pl.col("article_id").fill_null(UNKNOWN)),
+                *(pl.coalesce(f"{name}_there", name).alias(name) for name in of_order),
+            )
+            .select(*RAW)
+        )
+
+    def _orders(self, ids: pl.Series) -> pl.DataFrame:
+        """What is known of these orders; nothing of those that are no more."""
+        known = self._read(_ORDERS, _ORDER, {"ids": ids.to_list()})
+        return (
+            ids.to_frame("order_id")
+            .join(known, on="order_id", how="left")
+            .select(pl.format("shop:{}", "order_id").alias("reference"), pl.exclude("order_id"))
+        )
+
+    def renew_links(self) -> pl.DataFrame:
+        """Remember where references lead today; those that led elsewhere, `key` null where they lead nowhere now."""
         with without_loops(self._connection):
-            return self._read(_LINKS, _LINK)
-
-    def remember_links(self, links: pl.DataFrame) -> None:
-        """Take over what `links_that_differ` found."""
+            links = self._read(_LINKS, _LINK)
         is_gone = pl.col("key").is_null()
         merge_rows(
             self._connection, self._tenant_id, sql.Identifier("datasets", "event_link"), ["kind", "reference"],
             links.filter(~is_gone), links.filter(is_gone),
         )  # fmt: skip
+        return links
 
     def fetch(self, table: str, column: str, values: pl.Series) -> pl.DataFrame:
         """Rows of a table with one of the values in a column; all columns of its contract."""
@@ -217,24 +255,20 @@ class WarehouseStore:
         ).fetchall()
         return {(funnel_id, day) for funnel_id, day in closed}
 
-    def supersede(self, ids: pl.DataFrame) -> None:
-        """Record which session took the place of which. Who looks up an old id finds today's in one step."""
-        pairs = ids.select("old_id", "new_id").rows()
+    def supersede(self, ids: pl.DataFrame, sessions: pl.Series) -> None:
+        """Record which session took the place of which. Who looks up an old id finds today's in one step.
+
+        `sessions`: ids of those that this run made.
+        """
         with self._connection.cursor() as cur:
             cur.executemany(
                 "update datasets.session_superseded set new_id = %s where new_id = %s",
-                [(new_id, old_id) for old_id, new_id in pairs],
+                ids.select("new_id", "old_id").rows(),
             )
-            cur.executemany(
-                "insert into datasets.session_superseded (tenant_id, old_id, new_id) values (%s, %s, %s) "
-                "on conflict (tenant_id, old_id) do update set new_id = excluded.new_id, superseded_at = now()",
-                [(self._tenant_id, old_id, new_id) for old_id, new_id in pairs],
-            )
-            # an event that went and came back gives its session the id that it had
-            cur.execute(
-                "delete from datasets.session_superseded as s using datasets.session_funnel as f "
-                "where s.tenant_id = f.tenant_id and s.old_id = f.session_id"
-            )
+        # an event that went and came back gives its session the id that it had
+        alive = sessions.to_frame("old_id")
+        relation = sql.Identifier("datasets", "session_superseded")
+        merge_rows(self._connection, self._tenant_id, relation, ["old_id"], ids, alive)
 
     def unmatched_orders(self) -> dict[str, list[str]]:
         """Order numbers that only one side knows: `orders` since the first event, `events` that name no order there."""
@@ -254,3 +288,17 @@ class WarehouseStore:
         self, query: LiteralString, schema: Schema, given: Mapping[str, Any] | None = None
     ) -> pl.DataFrame:
         return read_frame(self._connection, sql.SQL(query), schema, given)
+
+
+def _customers(links: pl.DataFrame) -> pl.DataFrame:
+    """Where references lead: reference, customer_id."""
+    return links.filter(pl.col("kind") == "customer").select("reference", _key("customer_id"))
+
+
+def _products(links: pl.DataFrame) -> pl.DataFrame:
+    """Where references lead: reference, article_id, category_id."""
+    return links.filter(pl.col("kind") == "product").select("reference", _key("article_id"), "category_id")
+
+
+def _key(name: str) -> pl.Expr:
+    return pl.col("key").fill_null(UNKNOWN).alias(name)

@@ -5,6 +5,7 @@
     'int_customer_links',
     'int_customers',
     'int_event_links',
+    'int_event_references',
     'int_events',
     'int_order_items_enriched',
     'int_orders_enriched',
