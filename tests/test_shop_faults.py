@@ -76,6 +76,14 @@ def test_the_shop_cannot_be_written_through_a_reader(shop: TestShop) -> None:
         reader.rows(sql.SQL("delete from orders returning id").format())
 
 
+def test_a_snapshot_that_is_gone_is_worth_another_try(shop: TestShop) -> None:
+    source = shop.source()
+    with source.snapshot() as snapshot:
+        pass
+    with pytest.raises(SourceUnavailable, match="taken anew"), source.reader(snapshot):
+        pass
+
+
 def test_a_server_that_is_not_there_is_tried_again_and_then_reported(
     warehouse: Warehouse, acme: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -18,7 +18,7 @@ from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import error_from_result
 
-from cdp_assets.sources.model import SourceRejected
+from cdp_assets.sources.model import SourceRejected, SourceUnavailable
 from cdp_assets.sources.shop_faults import connect_error, shop_error
 
 APPLICATION = "cdp_assets shop extract"
@@ -35,6 +35,12 @@ select
     pg_has_role('pg_read_all_stats', 'usage'),
     current_user
 """
+
+_SNAPSHOT_GONE = (
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.ObjectNotInPrerequisiteState,
+    psycopg.errors.InvalidParameterValue,  # what older servers say
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +200,8 @@ class ShopDatabase:
         """A connection of its own that sees the snapshot.
 
         Raises:
-            SourceError: the shop cannot be read, or the snapshot is gone.
+            SourceUnavailable: the snapshot is gone, with the connection that held it.
+            SourceError: the shop cannot be read.
         """
         with self._session(snapshot) as conn:
             yield Reader(conn, self.name)
@@ -217,7 +224,7 @@ class ShopDatabase:
             conn.read_only = True
             try:
                 if snapshot is not None:
-                    conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
+                    self._join(conn, snapshot)
                 # Set for the transaction, so that it also holds behind a pooler. The holder of the snapshot idles
                 # for as long as the tables are read.
                 conn.execute(
@@ -233,6 +240,14 @@ class ShopDatabase:
             except psycopg.Error as error:
                 raise shop_error(error, self.name) from error
             yield conn
+
+    def _join(self, conn: psycopg.Connection[Any], snapshot: str) -> None:
+        try:
+            conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
+        except _SNAPSHOT_GONE as error:
+            raise SourceUnavailable(
+                f"{self.name}: the snapshot ended with the connection that held it; it has to be taken anew"
+            ) from error
 
 
 def _failure(server: pq.abc.PGconn, result: pq.abc.PGresult) -> psycopg.Error:
