@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 from psycopg import sql
 
-from cdp_assets.warehouse.connection import Connection
+from cdp_assets.warehouse.connection import Connection, without_loops
 from cdp_assets.warehouse.tables import Column, columns_of
 
 FEATURES = "datasets.customer_features"
@@ -55,11 +55,12 @@ def compare(connection: Connection, tenant_id: str, segment_id: str) -> pl.DataF
     scope = {"tenant": tenant_id, "segment": segment_id}
     numbers = [column for column in columns if column[1] in NUMBERS or column[1] == "boolean"]
     rows: list[tuple[object, ...]] = []
-    for start in range(0, len(numbers), PER_QUERY):
-        rows += _means(connection, scope, numbers[start : start + PER_QUERY])
-    for name, type_, *_ in columns:
-        if type_ == "text":
-            rows += _shares(connection, scope, name)
+    with without_loops(connection):
+        for start in range(0, len(numbers), PER_QUERY):
+            rows += _means(connection, scope, numbers[start : start + PER_QUERY])
+        for name, type_, *_ in columns:
+            if type_ == "text":
+                rows += _shares(connection, scope, name)
     # A sum of doubles depends on the order in which the server meets the rows: digits that say nothing are cut, so that
     # the same members give the same rows.
     return (
