@@ -10,7 +10,7 @@ SOURCE ?=
 # Tenant whose session builds the documentation of the models.
 TENANT ?= acme
 # Processes of the test run; the suite is balanced for two cores.
-WORKERS ?= 2
+WORKERS ?= 3
 # Handed on to pytest or to the benchmark, for example ARGS="-k tombstone -x".
 ARGS ?=
 # Which of benchmarks/ `make bench` runs.
