@@ -9,12 +9,15 @@ TORCH_INDEX ?=
 SOURCE ?=
 # Tenant whose session builds the documentation of the models.
 TENANT ?= acme
-# Processes of the test run; the suite is balanced for two cores.
+# Processes of the test run: three for two cores, since each waits for databases and for processes of its own.
 WORKERS ?= 3
 # Handed on to pytest or to the benchmark, for example ARGS="-k tombstone -x".
 ARGS ?=
 # Which of benchmarks/ `make bench` runs.
 BENCH ?= landing
+
+# Images often forbid it, and then each of the many processes compiles the project anew: 1 s of 7.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 STAMP := .venv/.installed
