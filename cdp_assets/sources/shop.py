@@ -18,8 +18,8 @@ from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import error_from_result
 
-from cdp_assets.sources.model import SourceRejected, SourceUnavailable
-from cdp_assets.sources.shop_faults import connect_error, shop_error
+from cdp_assets.sources.model import SourceRejected
+from cdp_assets.sources.shop_faults import connect_error, shop_error, snapshot_error
 
 APPLICATION = "cdp_assets shop extract"
 BLOCK = 1 << 16
@@ -35,12 +35,6 @@ select
     pg_has_role('pg_read_all_stats', 'usage'),
     current_user
 """
-
-_SNAPSHOT_GONE = (
-    psycopg.errors.UndefinedObject,
-    psycopg.errors.ObjectNotInPrerequisiteState,
-    psycopg.errors.InvalidParameterValue,  # what older servers say
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +238,8 @@ class ShopDatabase:
     def _join(self, conn: psycopg.Connection[Any], snapshot: str) -> None:
         try:
             conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
-        except _SNAPSHOT_GONE as error:
-            raise SourceUnavailable(
-                f"{self.name}: the snapshot ended with the connection that held it; it has to be taken anew"
-            ) from error
+        except psycopg.Error as error:
+            raise snapshot_error(error, self.name) from error
 
 
 def _failure(server: pq.abc.PGconn, result: pq.abc.PGresult) -> psycopg.Error:

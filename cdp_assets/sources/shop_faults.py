@@ -15,6 +15,9 @@ TRANSIENT_STATES = frozenset({"40001", "40P01"})
 TRANSIENT_CLASSES = ("08", "57P0")
 """Connection failures; the server is stopping, has crashed or is starting."""
 
+SNAPSHOT_GONE = frozenset({"42704", "55000", "22023"})
+"""What is said to who joins a snapshot that is no more; the last by older servers."""
+
 REFUSED_FOR_NOW = ("starting up", "shutting down", "recovery mode", "too many", "remaining connection slots")
 """What a server that answers a new connection with FATAL says when the next one may succeed."""
 
@@ -53,6 +56,15 @@ def connect_error(error: psycopg.Error, name: str) -> SourceError:
             f"{name}: {said}. Correct the shop's dsn, its secret or the server's pg_hba.conf."
         )
     return SourceUnavailable(f"{name}: {said}. Is the server up and reachable?")
+
+
+def snapshot_error(error: psycopg.Error, name: str) -> SourceError:
+    """The error of `model` for a snapshot that was not joined: it ends with the connection that holds it."""
+    if error.sqlstate in SNAPSHOT_GONE:
+        return SourceUnavailable(
+            f"{name}: the snapshot ended with the connection that held it; it has to be taken anew"
+        )
+    return shop_error(error, name)
 
 
 def _first_line(error: psycopg.Error) -> str:
