@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from cdp_assets.warehouse.connection import RUNTIME_ROLES, WarehouseError, require_server
 
-HEAD = "0004"
+HEAD = "0005"
 """Newest migration: kept here so that a connection is checked without loading Alembic (0.3 s)."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

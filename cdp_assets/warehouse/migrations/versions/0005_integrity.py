@@ -1,0 +1,18 @@
+"""Gates, change counters, locks and one spelling of what people typed: what keeps stages honest with each other."""
+
+from cdp_assets.warehouse.migrate import run_files
+
+revision = "0005"
+down_revision = "0004"
+
+FILES: tuple[str, ...] = ()
+
+
+def upgrade() -> None:
+    """Run the SQL files of this release in order."""
+    run_files(FILES)
+
+
+def downgrade() -> None:
+    """Refuse: results of checks and counters cannot be told from what is left."""
+    raise NotImplementedError("this release is not taken back; restore the database from before it instead")
