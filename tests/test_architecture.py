@@ -19,6 +19,7 @@ DAGSTER_FILES = {
     "__init__.py",
     "asset_checks.py",
     "asset_runs.py",
+    "dagster_storage.py",
     "definitions.py",
     "partitions.py",
     "policies.py",

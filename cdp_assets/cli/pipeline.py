@@ -150,8 +150,6 @@ def _materialize(chosen: list[Tenant]) -> dict[str, list[Line]]:
     jobs = {name: definitions.resolve_job_def(name) for _, name in STAGES}
     lines: dict[str, list[Line]] = {}
     with dg.DagsterInstance.get() as instance:
-        # One connection kept instead of one for each of 1,500 events of a tenant, which took a fourth of dbt's time
-        instance.optimize_for_webserver(statement_timeout=600_000, pool_recycle=3_600, max_overflow=20)
         _close_killed(instance)
         instance.add_dynamic_partitions(TENANT_DIMENSION, [tenant.tenant_id for tenant in chosen])
         for tenant in chosen:
