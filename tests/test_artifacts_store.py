@@ -223,3 +223,37 @@ def test_a_tenant_goes_with_all_its_versions_and_nobody_elses(store: ArtifactSto
     assert store.latest(DATASET, TENANT) is None
     assert store.read(other, "table.bin") == b"of another tenant"
     assert store.remove_tenant(TENANT) == 0
+
+
+def test_writers_that_share_a_process_id_do_not_share_a_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containers on one folder: both are process 1. The second writes whole while the first is between two steps."""
+    store = ArtifactStore(tmp_path)
+    first, second = put(store, b"1", publish=False), put(store, b"2", publish=False, hours=1)
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    sync, calls = os.fsync, []
+
+    def while_syncing(descriptor: int) -> None:
+        sync(descriptor)
+        calls.append(descriptor)
+        if len(calls) == 1:
+            store.publish(DATASET, TENANT, second.version)
+
+    monkeypatch.setattr(os, "fsync", while_syncing)
+    store.publish(DATASET, TENANT, first.version)
+    assert len(calls) == 2
+    assert store.latest(DATASET, TENANT) == first.version
+    assert [path.name for path in store.folder(DATASET, TENANT).iterdir() if path.is_file()] == ["LATEST"]
+
+
+def test_what_a_killed_writer_left_is_cleared_by_the_next_once_it_is_a_day_old(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    manifest = put(store, b"1")
+    folder = Path(str(store.folder(DATASET, TENANT)))
+    old, young = folder / ".LATEST.4711", folder / ".LATEST.4712"
+    for path in (old, young):
+        path.write_bytes(b"2026")
+    os.utime(old, (0, 0))
+    store.publish(DATASET, TENANT, manifest.version)
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == [".LATEST.4712", "LATEST"]

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from cdp_assets.artifacts.store import ArtifactStore
+from cdp_assets.artifacts.store import UNFINISHED_AGE, ArtifactStore
 
 KEPT_VERSIONS = 10
 """Newest versions kept of each dataset and tenant."""
-
-UNFINISHED_AGE = timedelta(days=1)
-"""No run takes this long between two files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from upath import UPath
 
@@ -24,6 +25,9 @@ from cdp_assets import keys
 
 MANIFEST = "_manifest.json"
 LATEST = "LATEST"
+UNFINISHED_AGE = timedelta(days=1)
+"""No run takes this long between two files: what is older and unfinished is of a process that died."""
+
 _NAME = "v="
 _DATASET = re.compile(r"[a-z][a-z0-9_]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -300,10 +304,19 @@ def _replace(path: UPath, content: bytes) -> None:
     if not isinstance(path, Path):
         path.write_bytes(content)
         return
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        # else a machine that loses power may keep the new name and lose what it names
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    # no process id in the name: containers that share the folder share the ids
+    unfinished = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            # else a machine that loses power may keep the new name and lose what it names
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    for left in path.parent.glob(f".{path.name}.*"):
+        # of a process that was killed between the two
+        with suppress(FileNotFoundError):
+            if datetime.now(UTC) - datetime.fromtimestamp(left.stat().st_mtime, UTC) > UNFINISHED_AGE:
+                left.unlink()
