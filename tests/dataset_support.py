@@ -92,14 +92,18 @@ class Shelf:
         self.runs = 0
 
     def publish(
-        self, *rows: tuple[str, int], dataset: Dataset = TOY, fault: Callable[[], None] | None = None
+        self,
+        *rows: tuple[str, int],
+        dataset: Dataset = TOY,
+        scope: Scope = SCOPE,
+        fault: Callable[[], None] | None = None,
     ) -> Outcome:
         """One run; it is entered in the registry as the asset does."""
         self.runs += 1
         run_id = f"run-{self.runs}"
         if fault is not None:
             fault()
-        found = build(self.warehouse, self.store, dataset, SCOPE, {"things": sizes(*rows)}, run_id)
+        found = build(self.warehouse, self.store, dataset, scope, {"things": sizes(*rows)}, run_id)
         if found.written is not None:
             with self.warehouse.tenant("acme") as conn:
                 conn.execute(

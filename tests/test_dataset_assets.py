@@ -19,7 +19,7 @@ from cdp_assets.datasets.frames import Frame
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.registry import record_run
-from cdp_assets.warehouse.tenants import Tenant, TenantError
+from cdp_assets.warehouse.tenants import Tenant, TenantError, put_tenant
 from tests.dataset_support import TOY, create_table
 
 
@@ -154,6 +154,39 @@ def test_a_day_that_is_none_is_refused_by_name(stage: Stage) -> None:
     result = stage.run(as_of="yesterday")
     (failure,) = result.get_step_failure_events()
     assert "as_of 'yesterday' is not a day such as 2026-06-30" in str(failure.step_failure_data.error)
+
+
+def test_an_earlier_day_is_a_version_that_the_page_shows_as_not_published(stage: Stage) -> None:
+    stage.things(("a", 1), ("b", 2))
+    assert stage.run(as_of="2026-06-29").success
+    latest = stage.store.latest("toy", "acme")
+    stage.things(("a", 1))
+    result = stage.run(as_of="2026-05-31")
+    assert result.success
+    (event,) = result.get_asset_materialization_events()
+    metadata = {name: item.value for name, item in event.materialization.metadata.items()}
+    assert (metadata["as_of"], metadata["is_published"], metadata["rows_written"]) == ("2026-05-31", False, 0)
+    assert (metadata["published_version"], metadata["dagster/row_count"]) == (latest, 2)
+    assert event.materialization.tags["dagster/data_version"] == latest
+    assert stage.store.latest("toy", "acme") == latest
+    assert stage.one("select count(*) from datasets.toy")[0] == 2
+    assert stage.one(
+        "select status, artifact_uri, metrics ->> 'version', metrics -> 'is_published' from ops.etl_runs "
+        "order by started_at desc limit 1"
+    ) == ("success", None, metadata["version"], False)
+
+
+def test_a_day_that_has_not_ended_is_refused_by_name(stage: Stage, acme: Tenant) -> None:
+    clock = {"as_of": "2026-06-30T12:00:00+00:00"}
+    put_tenant(stage.warehouse, replace(acme, options={**acme.options, **clock}), replace=True)
+    stage.things(("a", 1))
+    for day in ("2026-06-30", "2026-07-01", "9999-12-31"):
+        (failure,) = stage.run(as_of=day).get_step_failure_events()
+        assert f"as_of {day} has not ended: the last whole day of acme (UTC) is 2026-06-29" in str(
+            failure.step_failure_data.error
+        )
+    assert stage.store.latest("toy", "acme") is None
+    assert stage.run(as_of="2026-06-29").success
 
 
 def test_the_scope_takes_the_runs_day_then_the_tenants_clock(warehouse: Warehouse, owner_dsn: str) -> None:

@@ -96,6 +96,30 @@ def test_a_blocking_check_keeps_what_was_published(shelf: Shelf) -> None:
     assert shelf.rows("select distinct version from ops.etl_artifacts") == [(good.manifest.version,)]
 
 
+def test_an_earlier_day_than_the_published_one_gives_a_version_beside_it(shelf: Shelf) -> None:
+    good = shelf.publish(("a", 1), ("b", 2))
+    earlier = replace(SCOPE, as_of=date(2026, 5, 31), today=date(2026, 6, 30))
+    back = shelf.publish(("a", 1), ("bad", -1), *[(f"t{n:03}", n) for n in range(200)], scope=earlier)
+    assert not back.is_published
+    assert (back.blocked_by, back.latest) == ([], good.manifest.version)
+    assert back.manifest.version.startswith("20260531-")
+    assert shelf.store.manifest("toy", "acme", back.manifest.version).rows == 201
+    assert shelf.store.latest("toy", "acme") == good.manifest.version
+    assert shelf.rows() == [("a", 1), ("b", 2)]
+    assert shelf.rows("select count(*) from ops.quarantine") == [(0,)]
+    assert shelf.rows("select distinct version from ops.etl_artifacts") == [(good.manifest.version,)]
+    # the same day again, and a later one, are published
+    assert shelf.publish(("c", 3)).is_published
+    assert shelf.publish(("d", 4), scope=replace(SCOPE, as_of=date(2026, 7, 1))).is_published
+
+
+def test_the_newest_whole_day_is_published_although_the_clock_went_back(shelf: Shelf) -> None:
+    shelf.publish(("a", 1))
+    earlier = replace(SCOPE, as_of=date(2026, 5, 31), today=date(2026, 6, 1))
+    assert shelf.publish(("b", 2), scope=earlier).is_published
+    assert shelf.rows() == [("b", 2)]
+
+
 def test_rows_that_break_the_contract_go_to_quarantine_and_the_rest_is_published(shelf: Shelf) -> None:
     rows = [(f"t{number:03}", number) for number in range(200)]
     found = shelf.publish(*rows, ("bad", -1))

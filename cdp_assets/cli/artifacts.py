@@ -44,7 +44,8 @@ def artifacts() -> None:
 def list_(dataset: str | None, tenant_id: str | None) -> None:
     """List versions, of each dataset and tenant the newest first.
 
-    A version that is not published failed a check, or has been followed by another one.
+    A version that is not published failed a check, tells of an earlier day than the published one, or has been
+    followed by another one.
     """
     store = open_artifacts()
     rows = []

@@ -6,7 +6,7 @@ not postponed: Dagster reads them.
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -29,7 +29,9 @@ class DatasetConfig(dg.Config):
     """Run configuration of a dataset."""
 
     as_of: str | None = Field(
-        None, description="Last day that counts, YYYY-MM-DD; unset takes the last day that has ended"
+        None,
+        description="Last day that counts, YYYY-MM-DD; unset takes the last day that has ended. A day before that of "
+        "the published version gives a version beside it: table and LATEST stay",
     )
 
 
@@ -37,14 +39,21 @@ def scope_of(warehouse: Warehouse, tenant: Tenant, as_of: str | None) -> Scope:
     """Whose dataset is built, and as of when: the run's day, else the last whole day of the tenant's clock.
 
     Raises:
-        TenantError: `as_of` is no day, or the tenant's clock no time.
+        TenantError: `as_of` is no day or has not ended, or the tenant's clock no time.
     """
+    newest = last_whole_day(tenant.now(), tenant.timezone)
     try:
-        day = date.fromisoformat(as_of) if as_of else last_whole_day(tenant.now(), tenant.timezone)
+        day = date.fromisoformat(as_of) if as_of else newest
     except ValueError as error:
         raise TenantError(f"as_of {as_of!r} is not a day such as 2026-06-30") from error
+    if day > newest:
+        raise TenantError(
+            f"as_of {day} has not ended: the last whole day of {tenant.tenant_id} ({tenant.timezone}) is {newest}; "
+            "take that day or an earlier one, or leave as_of out"
+        )
     currency = tenant.options.get("default_currency") or main_currency(warehouse, tenant.tenant_id)
-    return Scope(tenant.tenant_id, day, tenant.timezone, str(currency), tenant.options)
+    today = newest + timedelta(days=1)
+    return Scope(tenant.tenant_id, day, tenant.timezone, str(currency), tenant.options, today)
 
 
 def _deps(dataset: Dataset) -> list[dg.AssetKey]:
@@ -88,28 +97,30 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
             summary.rows_in = sum(frame.height for frame in inputs.values())
             summary.rows_rejected = outcome.audit.refused.height
             summary.min_event_ts, summary.max_event_ts = manifest.min_time, manifest.max_time
-            if outcome.written is None:
+            if outcome.blocked_by:
                 raise dg.Failure(
                     f"{tenant_id}: datasets.{dataset.name} stays at the version before, since "
                     f"{', '.join(outcome.blocked_by)} failed; version {manifest.version} can be looked at",
                     allow_retries=False,
                 )
-            summary.rows_out = outcome.written.rows
-            summary.artifact_uri = artifacts.uri(dataset.name, tenant_id, manifest.version)
-            summary.artifact_sha256, summary.bytes = manifest.sha256, manifest.size
             summary.metrics = {
                 "rows": manifest.rows,
                 "version": manifest.version,
+                "is_published": outcome.is_published,
                 **outcome.audit.built.numbers,
             }
+            if outcome.written is not None:
+                summary.rows_out = outcome.written.rows
+                summary.artifact_uri = artifacts.uri(dataset.name, tenant_id, manifest.version)
+                summary.artifact_sha256, summary.bytes = manifest.sha256, manifest.size
         yield _result(warehouse, artifacts, outcome)
 
     return materialize
 
 
 def _result(warehouse: Warehouse, artifacts: ArtifactStore, outcome: Outcome) -> dg.MaterializeResult[Any]:
+    """The table as it is now, and the version that was built: of an earlier day than the table's, it stands beside."""
     dataset, manifest, audit = outcome.dataset, outcome.manifest, outcome.audit
-    assert outcome.written is not None
     with warehouse.tenant(manifest.tenant_id) as conn:
         report = table_report(conn, manifest.tenant_id, "datasets", dataset.name, shows=dataset.shows)
     shown = dataset.pictures(audit) if dataset.pictures else {}
@@ -118,16 +129,18 @@ def _result(warehouse: Warehouse, artifacts: ArtifactStore, outcome: Outcome) ->
             **table_metadata(report),
             "as_of": str(manifest.as_of),
             "version": manifest.version,
+            "is_published": outcome.is_published,
+            "published_version": outcome.latest,
             "artifact": artifacts.uri(dataset.name, manifest.tenant_id, manifest.version),
             "bytes": manifest.size,
-            "rows_written": outcome.written.rows,
+            "rows_written": outcome.written.rows if outcome.written else 0,
             **audit.built.numbers,
             **{
                 title: dg.MetadataValue.md(pictures.markdown(figure, title))
                 for title, figure in shown.items()
             },
         },
-        data_version=dg.DataVersion(manifest.version),
+        data_version=dg.DataVersion(outcome.latest),
     )
 
 

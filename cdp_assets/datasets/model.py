@@ -33,6 +33,7 @@ class Scope:
         timezone: IANA name of the zone in which the tenant's days begin.
         currency: the tenant's main currency.
         options: of the tenant's registration.
+        today: the tenant's day on which the dataset is built; the day after `as_of` when left out.
     """
 
     tenant_id: str
@@ -40,11 +41,17 @@ class Scope:
     timezone: str
     currency: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    today: date | None = None
 
     @property
     def until(self) -> datetime:
         """The first instant after `as_of`, UTC: nothing at or after it may move a value."""
         return first_instant(self.as_of + timedelta(days=1), self.timezone)
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether `as_of` is known to be the last day that has ended for the tenant."""
+        return self.today == self.as_of + timedelta(days=1)
 
 
 def first_instant(day: date, timezone: str) -> datetime:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from hashlib import sha256
 
@@ -38,7 +38,9 @@ class Outcome:
 
     Attributes:
         measures: of every check, in the order of the catalogue.
-        written: rows of the table that changed; None when a blocking check kept the version from being published.
+        written: rows of the table that changed; None when the version was not published: a blocking check failed, or
+            the published version is of a later day.
+        latest: the version that is published now; blank before the first.
     """
 
     dataset: Dataset
@@ -46,6 +48,12 @@ class Outcome:
     audit: Audit
     measures: tuple[tuple[Check[Audit], Measure], ...]
     written: Written | None
+    latest: str
+
+    @property
+    def is_published(self) -> bool:
+        """Whether table and `LATEST` are this version."""
+        return self.written is not None
 
     @property
     def blocked_by(self) -> list[str]:
@@ -106,11 +114,15 @@ def build(
 ) -> Outcome:
     """Build, check and publish one dataset of one tenant.
 
+    A day before that of the published version is a look back: its version is written and checked, and table, `LATEST`
+    and quarantine stay. The tenant's newest whole day is always published, also when its clock went back.
+
     Raises:
         dataframely.exc.SchemaError: the build's columns are not those of its contract.
         psycopg.Error: the table refused a row that the contract let pass; nothing is published.
     """
     published = store.latest(dataset.name, scope.tenant_id)
+    is_back = not scope.is_newest and _day_of(store, dataset, scope.tenant_id, published) > scope.as_of
     previous = _previous(store, dataset, scope.tenant_id, published)
     built = dataset.build(scope, **inputs, **previous)
     kept, failures = dataset.contract.filter(built.table)
@@ -123,14 +135,15 @@ def build(
         failures.details(),
         inputs,
         built,
-        published_rows(warehouse, scope.tenant_id, dataset),
-        partial(_read_version, store, dataset.name, scope.tenant_id, published),
+        # later versions say nothing of an earlier day
+        () if is_back else published_rows(warehouse, scope.tenant_id, dataset),
+        partial(_read_version, store, dataset.name, scope.tenant_id, None if is_back else published),
         tuple(dataset.key),
         dataset.pooled,
     )
     measures = tuple((check, check.measure(audit)) for check in checks_of(dataset))
-    if any(_blocks(check, found) for check, found in measures):
-        return Outcome(dataset, manifest, audit, measures, None)
+    if is_back or any(_blocks(check, found) for check, found in measures):
+        return Outcome(dataset, manifest, audit, measures, None, published or "")
     with warehouse.tenant(scope.tenant_id) as conn:
         written = replace_rows(
             conn, scope.tenant_id, sql.Identifier("datasets", dataset.name), dataset.key, table
@@ -138,7 +151,7 @@ def build(
         _quarantine(conn, scope.tenant_id, dataset, audit.refused, run_id)
         record_files(conn, store, manifest, run_id)
     store.publish(dataset.name, scope.tenant_id, manifest.version)
-    return Outcome(dataset, manifest, audit, measures, written)
+    return Outcome(dataset, manifest, audit, measures, written, manifest.version)
 
 
 def _blocks(check: Check[Audit], found: Measure) -> bool:
@@ -217,6 +230,11 @@ def _previous(
     manifest = store.manifest(dataset.name, tenant_id, version)
     there = {file.name for file in manifest.files} & set(dataset.continues)
     return {"previous": {name: store.read(manifest, name) for name in sorted(there)}}
+
+
+def _day_of(store: ArtifactStore, dataset: Dataset, tenant_id: str, version: str | None) -> date:
+    """The last day that counts in a version; the first of all days where there is none."""
+    return date.min if version is None else store.manifest(dataset.name, tenant_id, version).as_of
 
 
 def _read_version(
