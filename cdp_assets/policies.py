@@ -6,11 +6,28 @@ Belongs here: constants that assets, jobs and sensors share. Does not belong her
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 
 import dagster as dg
 
-RETRY = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
+
+class UnlessTerminated(dg.RetryPolicy):
+    """A retry policy that lets Terminate end the run.
+
+    Dagster asks the policy for the wait after an interrupt as well, and runs the step again: a run that somebody
+    terminated went on and ended well. Here the interrupt goes on instead, so that no further step begins.
+    """
+
+    def calculate_delay(self, attempt_num: int) -> float:
+        """Seconds before the next attempt; raises what Dagster is handling, if it is an interrupt and no error."""
+        handled = sys.exc_info()[1]
+        if handled is not None and not isinstance(handled, Exception):
+            raise handled
+        return super().calculate_delay(attempt_num)
+
+
+RETRY = UnlessTerminated(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
 """Waits 2, 6 and 14 s before jitter: outlives a restart of a database, not an outage. Every asset is idempotent and
 continues where the failed attempt stopped. Permanent faults raise `Failure(allow_retries=False)` instead."""
 
