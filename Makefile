@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 # Folder of a LEO dump of your own; empty = the demo world.
 SOURCE ?=
 # Tenant whose session builds the documentation of the models.
-TENANT ?= acme
+TENANT ?= acme-demo
 # Processes of the test run: three for two cores, since each waits for databases and for processes of its own.
 WORKERS ?= 3
 # Handed on to pytest or to the benchmark, for example ARGS="-k tombstone -x".

@@ -41,8 +41,8 @@ Documents = dict[str, list[dict[str, Any]]]
 
 
 def clean_documents(tenant_id: str) -> Documents:
-    """The tenant's documents without planted defects."""
-    return leo_documents(build_tenant(tenant_spec(tenant_id), size_named("tiny"), 7))
+    """Documents of the demo tenant of that name, without planted defects."""
+    return leo_documents(build_tenant(tenant_spec(f"{tenant_id}-demo"), size_named("tiny"), 7))
 
 
 def dump(folder: Path, documents: Mapping[str, list[dict[str, Any]]]) -> DumpSource:

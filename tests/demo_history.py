@@ -26,8 +26,8 @@ def as_state(tenant: TenantWorld) -> State:
 
 @cache
 def history() -> tuple[list[State], dict[int, Said]]:
-    """States of `acme` by step, and what each step says it did."""
-    tenant = demo.tenant_at("acme", size="tiny")
+    """States of `acme-demo` by step, and what each step says it did."""
+    tenant = demo.tenant_at("acme-demo", size="tiny")
     states: list[State] = [as_state(tenant)]
     said: dict[int, Said] = {}
     for step in range(1, STEPS + 1):

@@ -16,7 +16,7 @@ from cdp_assets.demo.shop_state import Shop
 from cdp_assets.demo.tenant import TenantWorld
 
 STEPS = 8
-TENANTS = ("acme", "lotus", "nova")
+TENANTS = ("acme-demo", "lotus-demo", "nova-demo")
 State = dict[str, dict[int, dict[str, Any]]]
 """Table -> id -> column -> value."""
 
@@ -42,4 +42,4 @@ def history(tenant: str) -> tuple[list[State], list[Shop]]:
 @cache
 def small() -> TenantWorld:
     """The largest tenant with room for every share."""
-    return demo.tenant_at("acme", size="small")
+    return demo.tenant_at("acme-demo", size="small")

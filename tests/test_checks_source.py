@@ -184,7 +184,7 @@ CHECKS_OF_DEFECTS = {
 """Checks of this stage that the demo world's ledger of planted defects names."""
 
 
-@pytest.mark.parametrize("tenant_id", ["acme", "lotus"])
+@pytest.mark.parametrize("tenant_id", ["acme-demo", "lotus-demo"])
 def test_every_planted_defect_is_found_by_the_check_that_its_ledger_names(
     warehouse: Warehouse, acme: Tenant, tmp_path: Path, tenant_id: str
 ) -> None:

@@ -63,7 +63,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> It
 @pytest.fixture(scope="module")
 def first(installed: Installation) -> str:
     """Output of the first `cdp pipeline`. Of one tenant: each takes half a minute, and the next goes the same way."""
-    return installed.run("cdp", "pipeline", "--size", "tiny", "--tenant", "acme").stdout
+    return installed.run("cdp", "pipeline", "--size", "tiny", "--tenant", "acme-demo").stdout
 
 
 def rows_of(output: str, tenant: str, asset: str) -> list[str]:
@@ -78,13 +78,13 @@ def test_the_first_run_builds_every_asset(first: str) -> None:
         "order_items", "dim_customers", "dim_products", "fct_sales", "fct_orders", "mart_customer_360",
         "user_item_interactions", "customer_features", "funnel_daily", "segment_member",
     ):  # fmt: skip
-        cells = rows_of(first, "acme", asset)
+        cells = rows_of(first, "acme-demo", asset)
         assert int(cells[2].replace(",", "")) > 0
         assert int(cells[5]) > 0, "checks ran"
         assert cells[7] == "0", "no check failed"
     assert "NOT BUILT" not in first
     assert "cdp dev" in first
-    assert "│ lotus" not in first, "only the tenant that was asked for"
+    assert "│ lotus-demo" not in first, "only the tenant that was asked for"
 
 
 FIRST_STAGES = """
@@ -97,7 +97,7 @@ cdp(["pipeline"])
 
 def test_without_a_tenant_all_of_the_demo_world_are_built(installed: Installation, first: str) -> None:
     output = installed.run("python", "-c", FIRST_STAGES).stdout
-    for tenant in ("acme", "lotus", "nova"):
+    for tenant in ("acme-demo", "lotus-demo", "nova-demo"):
         for asset in ("segment", "customer_profile", "transactional_context", "orders", "profile_embedding"):
             cells = rows_of(output, tenant, asset)
             assert int(cells[2].replace(",", "")) > 0
@@ -109,23 +109,23 @@ def test_without_a_tenant_all_of_the_demo_world_are_built(installed: Installatio
 def test_dbt_runs_for_a_tenant(installed: Installation, first: str) -> None:
     inline = "select count(*) as sales, min(tenant_id) as whose from marts.fct_sales"
     shown = installed.run(
-        "cdp", "dbt", "--tenant", "acme", "show", "--inline", inline, "--output", "json"
+        "cdp", "dbt", "--tenant", "acme-demo", "show", "--inline", inline, "--output", "json"
     ).stdout
     assert re.search(r'"sales": [1-9]\d*', shown)
-    assert '"whose": "acme"' in shown
+    assert '"whose": "acme-demo"' in shown
 
 
 def test_search_and_lookalike_find_rows_of_the_tenant(installed: Installation, first: str) -> None:
     found = installed.run(
-        "cdp", "search", "màu đỏ", "--tenant", "acme", "--entity", "product", "--k", "3"
+        "cdp", "search", "màu đỏ", "--tenant", "acme-demo", "--entity", "product", "--k", "3"
     ).stdout
     assert len(re.findall(r"│ +[123] │", found)) == 3
     key = re.search(
         r"│ +1 │ [\d.]+ │ (\w{20,22}) +│",
-        installed.run("cdp", "search", "cà phê", "--tenant", "acme", "--entity", "profile").stdout,
+        installed.run("cdp", "search", "cà phê", "--tenant", "acme-demo", "--entity", "profile").stdout,
     )
     assert key is not None
-    alike = installed.run("cdp", "lookalike", "--tenant", "acme", "--profile", key[1], "--k", "5").stdout
+    alike = installed.run("cdp", "lookalike", "--tenant", "acme-demo", "--profile", key[1], "--k", "5").stdout
     assert len(re.findall(r"│ +[1-5] │", alike)) == 5
     assert key[1] not in alike.split("━┩")[-1]
 
@@ -134,20 +134,22 @@ def test_a_day_later_only_what_changed_is_written_and_then_nothing(
     installed: Installation, first: str
 ) -> None:
     installed.run("cdp", "demo", "advance")
-    output = installed.run("cdp", "pipeline", "--tenant", "acme").stdout
-    total, changed = (int(cell.replace(",", "")) for cell in rows_of(output, "acme", "customer_profile")[2:4])
+    output = installed.run("cdp", "pipeline", "--tenant", "acme-demo").stdout
+    total, changed = (
+        int(cell.replace(",", "")) for cell in rows_of(output, "acme-demo", "customer_profile")[2:4]
+    )
     assert 0 < changed < total
-    again = installed.run("cdp", "pipeline", "--tenant", "acme")
+    again = installed.run("cdp", "pipeline", "--tenant", "acme-demo")
     assert "Nothing changed" in again.stdout
     assert "0 provider calls" in again.stderr
-    assert "acme: the marts hold all that was landed" in again.stderr
+    assert "acme-demo: the marts hold all that was landed" in again.stderr
 
 
 def runs_of(installed: Installation, dataset: str) -> int:
-    """Closed runs of acme in the registry."""
+    """Closed runs of acme-demo in the registry."""
     socket = parse_qs(urlsplit(installed.dagster_env()["DAGSTER_POSTGRES_URL"]).query)["host"][0]
     with psycopg.connect(host=socket, dbname="cdp_warehouse", user="cdp_pipeline") as conn:
-        conn.execute("select set_config('app.tenant_id', 'acme', true)")
+        conn.execute("select set_config('app.tenant_id', 'acme-demo', true)")
         row = conn.execute(
             "select count(*) from ops.etl_runs where dataset = %s and status = 'success'", (dataset,)
         ).fetchone()
@@ -158,7 +160,8 @@ def runs_of(installed: Installation, dataset: str) -> int:
 def test_dagsters_own_command_materializes_a_tenant(installed: Installation, first: str) -> None:
     before = runs_of(installed, "cdp.segment")
     installed.run(
-        "dagster", "asset", "materialize", "-m", "cdp_assets", "--select", "key:cdp/segment", "--partition", "acme",
+        "dagster", "asset", "materialize", "-m", "cdp_assets", "--select", "key:cdp/segment",
+        "--partition", "acme-demo",
         env=installed.dagster_env(),
     )  # fmt: skip
     assert runs_of(installed, "cdp.segment") == before + 1
@@ -172,25 +175,25 @@ def test_a_dump_of_ones_own_becomes_a_tenant_of_its_own(installed: Installation,
 
 
 def test_status_and_quarantine_tell_where_each_tenant_stands(installed: Installation, first: str) -> None:
-    status = installed.run("cdp", "status", "--tenant", "acme").stdout
+    status = installed.run("cdp", "status", "--tenant", "acme-demo").stdout
     assert "cdp_profile2conversion" in status
     assert "never" not in status.split("last sweep")[0]
-    listed = installed.run("cdp", "quarantine", "list", "--tenant", "acme").stdout
+    listed = installed.run("cdp", "quarantine", "list", "--tenant", "acme-demo").stdout
     key = next(
         cell
         for line in listed.splitlines()
         if "unknown code 5" in line
         for cell in [line.split("│")[2].strip()]
     )
-    shown = installed.run("cdp", "quarantine", "show", "acme", key).stdout
+    shown = installed.run("cdp", "quarantine", "show", "acme-demo", key).stdout
     assert '"status": 5' in shown
     assert "DEMOSECRET" not in shown
-    replayed = installed.run("cdp", "quarantine", "replay", "acme", "--key", key).stdout
+    replayed = installed.run("cdp", "quarantine", "replay", "acme-demo", "--key", key).stdout
     assert "1 tried, 0 landed, 0 gone from the source, 1 still open" in replayed
 
 
 def test_tenants_are_added_suspended_resumed_and_removed(installed: Installation, first: str) -> None:
-    folder = Path(installed.env["CDP_DATA_DIR"]) / "demo" / "nova"
+    folder = Path(installed.env["CDP_DATA_DIR"]) / "demo" / "nova-demo"
     added = installed.run(
         "cdp", "tenants", "add", "mirror", "--dump", str(folder), "--option", "default_region=US"
     )
@@ -209,10 +212,10 @@ def test_tenants_are_added_suspended_resumed_and_removed(installed: Installation
     installed.run("cdp", "tenants", "resume", "mirror")
     assert '"default_region": "US"' in installed.run("cdp", "tenants", "show", "mirror").stdout
     versions = Path(installed.env["CDP_DATA_DIR"]) / "ml" / "customer_features"
-    shutil.copytree(versions / "acme", versions / "mirror")
+    shutil.copytree(versions / "acme-demo", versions / "mirror")
     installed.run("cdp", "tenants", "remove", "mirror", "--yes")
     assert "mirror" not in installed.run("cdp", "tenants", "list").stdout
-    assert "acme" in {folder.name for folder in versions.iterdir()}
+    assert "acme-demo" in {folder.name for folder in versions.iterdir()}
     assert not (versions / "mirror").exists()
 
 

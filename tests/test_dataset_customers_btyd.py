@@ -296,7 +296,7 @@ def test_the_back_test_compares_the_model_of_60_days_ago_with_what_came() -> Non
 
 def test_p_alive_tells_who_has_left_in_the_demo_world() -> None:
     """The demo's people quit on a day of their own, of which no source tells: 12 in 100 buyers have."""
-    model = draw_model(tenant_spec("acme"), size_named("small"), 7)
+    model = draw_model(tenant_spec("acme-demo"), size_named("small"), 7)
     rows, quits = [], {}
     for purchase in model.purchases:
         who = purchase.profile.winner.person

@@ -71,7 +71,7 @@ which check of an earlier stage does."""
 
 @dataclass(frozen=True)
 class Clean:
-    """lotus without planted faults: what the checks found on two days, and its inputs of the second."""
+    """lotus-demo without planted faults: what the checks found on two days, and its inputs of the second."""
 
     days: tuple[Found, Found]
     tenant: DemoTenant
@@ -79,7 +79,7 @@ class Clean:
 
 @dataclass(frozen=True)
 class Faulty:
-    """acme with its planted faults."""
+    """acme-demo with its planted faults."""
 
     found: Found
     tenant: DemoTenant
@@ -102,14 +102,14 @@ def clean(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with demo_tenant(postgres, tmp_path_factory.mktemp("clean"), "shop_clean") as tenant:
         days = []
         for step in (0, 1):
-            tenant.arrive(tenant_at("lotus", size="small", step=step, clean=True))
+            tenant.arrive(tenant_at("lotus-demo", size="small", step=step, clean=True))
             days.append(tenant.build() | tenant.audiences())
         yield Clean((days[0], days[1]), tenant)
 
 
 @pytest.fixture(scope="module")
 def faulty(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    world = tenant_at("acme", size="tiny", step=2)
+    world = tenant_at("acme-demo", size="tiny", step=2)
     with demo_tenant(postgres, tmp_path_factory.mktemp("faulty"), "shop_faulty") as tenant:
         tenant.arrive(world)
         found = tenant.build() | tenant.audiences()
@@ -122,7 +122,7 @@ def faulty(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def test_nothing_is_planted_in_a_clean_world() -> None:
     for step in (0, 2):
-        world = tenant_at("acme", size="tiny", step=step, clean=True)
+        world = tenant_at("acme-demo", size="tiny", step=step, clean=True)
         assert defect_ledger(world) == []
         kinds = {fault["defect"] for fault in shop_defects(world)}
         # the shop's own life: people telephone, clerks delete, a transaction commits late
@@ -169,7 +169,7 @@ def test_a_value_of_all_who_bought_once_is_no_drift(clean: Clean) -> None:
 
 def test_every_kind_of_fault_has_its_finder() -> None:
     kinds = {(kind.collection, kind.name) for kind in DEFECT_KINDS}
-    for name in ("acme", "lotus", "nova"):
+    for name in ("acme-demo", "lotus-demo", "nova-demo"):
         world = tenant_at(name, size="tiny", step=2)
         kinds |= {(d["collection"], d["defect"]) for d in (*defect_ledger(world), *shop_defects(world))}
     assert kinds == set(FINDERS)

@@ -52,7 +52,7 @@ def told() -> pl.DataFrame:
     """Texts of the demo world with their truth and their language."""
     reviews = [
         (SPOKEN[review.language], review.sentiment, review.text)
-        for tenant in ("acme", "nova")
+        for tenant in ("acme-demo", "nova-demo")
         for review in demo.tenant_at(tenant).model.reviews
         if review.kind != "CONTACT" and review.text
     ]

@@ -40,8 +40,8 @@ class Built:
 
 @pytest.fixture(scope="module")
 def built(postgres: Server) -> Built:
-    """acme two days on, landed and modelled; its defects count as they are in the sources that day."""
-    world = tenant_at("acme", size="tiny", step=2)
+    """acme-demo two days on, landed and modelled; its defects count as they are in the sources that day."""
+    world = tenant_at("acme-demo", size="tiny", step=2)
     marts = fresh_tenant(postgres)
     with demo_shop(postgres, "demo_shop") as shop, Warehouse(marts.pipeline_dsn) as warehouse:
         land_world(postgres, warehouse, marts.tenant, world, shop)

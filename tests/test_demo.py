@@ -76,7 +76,7 @@ def test_one_seed_gives_the_same_bytes_and_another_seed_other_ones(tmp_path: Pat
 
 def test_five_advances_of_a_folder_give_the_same_bytes_as_five_advances_of_another(tmp_path: Path) -> None:
     for name in ("first", "second"):
-        demo.generate(tmp_path / name, size="tiny", tenants=["nova"])
+        demo.generate(tmp_path / name, size="tiny", tenants=["nova-demo"])
         for _ in range(5):
             summary = demo.advance(tmp_path / name)
     assert summary.step == 5
@@ -85,29 +85,31 @@ def test_five_advances_of_a_folder_give_the_same_bytes_as_five_advances_of_anoth
 
 def test_a_tenant_does_not_depend_on_the_others_being_generated(tmp_path: Path) -> None:
     demo.generate(tmp_path / "all", size="tiny")
-    demo.generate(tmp_path / "one", size="tiny", tenants=["lotus"])
-    assert _bytes(tmp_path / "all" / "lotus") == _bytes(tmp_path / "one" / "lotus")
-    assert not (tmp_path / "one" / "acme").exists()
+    demo.generate(tmp_path / "one", size="tiny", tenants=["lotus-demo"])
+    assert _bytes(tmp_path / "all" / "lotus-demo") == _bytes(tmp_path / "one" / "lotus-demo")
+    assert not (tmp_path / "one" / "acme-demo").exists()
 
 
 def test_the_folder_holds_what_the_memory_holds_at_every_step(tmp_path: Path) -> None:
-    demo.generate(tmp_path, size="tiny", tenants=["nova"])
+    demo.generate(tmp_path, size="tiny", tenants=["nova-demo"])
     for step in range(4):
-        assert _read_dump(tmp_path / "nova") == as_state(demo.tenant_at("nova", size="tiny", step=step))
+        assert _read_dump(tmp_path / "nova-demo") == as_state(
+            demo.tenant_at("nova-demo", size="tiny", step=step)
+        )
         demo.advance(tmp_path)
 
 
 def test_a_file_whose_content_stays_keeps_its_time(tmp_path: Path) -> None:
-    demo.generate(tmp_path, size="tiny", tenants=["nova"])
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "nova").iterdir()}
-    demo.generate(tmp_path, size="tiny", tenants=["nova"])
-    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "nova").iterdir()}
+    demo.generate(tmp_path, size="tiny", tenants=["nova-demo"])
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "nova-demo").iterdir()}
+    demo.generate(tmp_path, size="tiny", tenants=["nova-demo"])
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "nova-demo").iterdir()}
 
 
 def test_the_dump_source_reads_the_folder(tmp_path: Path) -> None:
-    summary = demo.generate(tmp_path, size="tiny", tenants=["nova"])
-    source = DumpSource(tmp_path / "nova")
-    for collection, count in summary.documents["nova"].items():
+    summary = demo.generate(tmp_path, size="tiny", tenants=["nova-demo"])
+    source = DumpSource(tmp_path / "nova-demo")
+    for collection, count in summary.documents["nova-demo"].items():
         assert source.signature(collection).count == count
     source.close()
 
@@ -162,11 +164,13 @@ def test_every_kind_of_defect_is_planted_and_every_entry_has_its_document(tmp_pa
     demo.generate(tmp_path, size="tiny")
     for step in range(2):
         ledger = _lines(tmp_path / "_truth" / "defects.jsonl")
-        states = {tenant: _read_dump(tmp_path / tenant) for tenant in ("acme", "lotus", "nova")}
+        states = {
+            tenant: _read_dump(tmp_path / tenant) for tenant in ("acme-demo", "lotus-demo", "nova-demo")
+        }
         for entry in ledger:
             assert entry["key"] in states[entry["tenant"]][entry["collection"]]
         if step == 0:
-            kinds = {entry["defect"] for entry in ledger if entry["tenant"] == "acme"}
+            kinds = {entry["defect"] for entry in ledger if entry["tenant"] == "acme-demo"}
             assert kinds == {kind.name for kind in demo.DEFECT_KINDS} | {
                 "event_redelivered",
                 "key_of_another_tenant",
@@ -237,7 +241,7 @@ def test_the_order_total_of_a_clean_event_is_the_sum_of_its_edges(world: demo.Wo
 
 
 def test_an_advance_changes_exactly_what_it_says(tmp_path: Path) -> None:
-    tenants = ("lotus", "nova")
+    tenants = ("lotus-demo", "nova-demo")
     demo.generate(tmp_path, size="tiny", tenants=tenants)
     assert _lines(tmp_path / "_truth" / "changes.jsonl") == []
     before = {tenant: _read_dump(tmp_path / tenant) for tenant in tenants}

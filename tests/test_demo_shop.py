@@ -28,7 +28,7 @@ def states(request: pytest.FixtureRequest) -> list[State]:
 
 @pytest.fixture
 def shops() -> list[Shop]:
-    return history("acme")[1]
+    return history("acme-demo")[1]
 
 
 def _day(shop: Shop) -> tuple[datetime, datetime]:
@@ -40,13 +40,15 @@ def _day(shop: Shop) -> tuple[datetime, datetime]:
 
 
 def test_one_seed_gives_the_same_rows_and_another_seed_other_ones() -> None:
-    first, second, other = (shop_rows(demo.tenant_at("acme", size="tiny", seed=s, step=2)) for s in (7, 7, 8))
+    first, second, other = (
+        shop_rows(demo.tenant_at("acme-demo", size="tiny", seed=s, step=2)) for s in (7, 7, 8)
+    )
     assert first == second
     assert all(first[table] != other[table] for table in ("customers", "orders", "products", "events"))
 
 
 def test_rows_are_in_order_of_ids_with_the_columns_of_their_table() -> None:
-    rows = shop_rows(demo.tenant_at("nova", size="tiny"))
+    rows = shop_rows(demo.tenant_at("nova-demo", size="tiny"))
     assert list(rows) == list(ROWS)
     for table, found in rows.items():
         assert [row[0] for row in found] == sorted({row[0] for row in found})
@@ -135,7 +137,7 @@ def test_rows_are_hard_deleted_and_some_orders_come_back_as_they_were(states: li
 
 
 def test_customers_and_reviews_are_hard_deleted_too() -> None:
-    states = history("acme")[0]
+    states = history("acme-demo")[0]
     for table in ("customers", "reviews"):
         assert any(b[table].keys() - a[table].keys() for b, a in pairwise(states))
 
@@ -160,7 +162,7 @@ def test_statuses_move_forward_with_their_time(shops: list[Shop]) -> None:
 
 def test_an_order_that_leo_restates_is_restated_in_the_shop_on_the_same_day(shops: list[Shop]) -> None:
     checked = 0
-    days = demo.tenant_at("acme", size="tiny", step=STEPS).days
+    days = demo.tenant_at("acme-demo", size="tiny", step=STEPS).days
     for shop, day in zip(shops[1:], days, strict=True):
         for number, status in day.restated:
             order = shop.order_of.get(number)

@@ -41,7 +41,7 @@ def _versions(dsn: str) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def test_an_empty_database_gets_every_row_and_the_columns_of_the_row_classes(empty: str) -> None:
-    world = demo.tenant_at("nova", size="tiny", step=1)
+    world = demo.tenant_at("nova-demo", size="tiny", step=1)
     changes = sync_shop(empty, world)
     rows = shop_rows(world)
     assert changes == ShopChanges(True, inserted=sum(map(len, rows.values())))
@@ -56,7 +56,7 @@ def test_an_empty_database_gets_every_row_and_the_columns_of_the_row_classes(emp
             assert tuple(name for (name,) in found) == columns
 
 
-@pytest.mark.parametrize("tenant", ["acme", "nova"])
+@pytest.mark.parametrize("tenant", ["acme-demo", "nova-demo"])
 def test_a_database_moved_on_day_by_day_equals_a_fresh_one_and_untouched_rows_are_not_written(
     empty: str, tenant: str
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_database_moved_on_day_by_day_equals_a_fresh_one_and_untouched_rows_ar
 
 
 def test_the_same_step_again_writes_nothing(empty: str) -> None:
-    world = demo.tenant_at("lotus", size="tiny", step=2)
+    world = demo.tenant_at("lotus-demo", size="tiny", step=2)
     sync_shop(empty, world)
     versions = _versions(empty)
     assert sync_shop(empty, world) == ShopChanges(False)
@@ -89,11 +89,11 @@ def test_the_same_step_again_writes_nothing(empty: str) -> None:
 
 
 def test_another_world_or_an_earlier_step_is_made_anew(empty: str) -> None:
-    sync_shop(empty, demo.tenant_at("nova", size="tiny", step=2))
+    sync_shop(empty, demo.tenant_at("nova-demo", size="tiny", step=2))
     for world in (
-        demo.tenant_at("nova", size="tiny", step=1),
-        demo.tenant_at("nova", size="tiny", seed=8, step=1),
-        demo.tenant_at("lotus", size="tiny", step=1),
+        demo.tenant_at("nova-demo", size="tiny", step=1),
+        demo.tenant_at("nova-demo", size="tiny", seed=8, step=1),
+        demo.tenant_at("lotus-demo", size="tiny", step=1),
     ):
         assert sync_shop(empty, world).created
         assert _stored(empty) == shop_rows(world)
@@ -103,11 +103,11 @@ def test_a_database_that_the_demo_did_not_make_is_left_alone(empty: str) -> None
     with psycopg.connect(empty) as conn:
         conn.execute("create table orders (id int)")
     with pytest.raises(NotADemoShop, match="database shop_test has a table orders"):
-        sync_shop(empty, demo.tenant_at("nova", size="tiny"))
+        sync_shop(empty, demo.tenant_at("nova-demo", size="tiny"))
 
 
 def test_an_update_moves_the_time_of_its_row_unless_it_sets_one_itself(empty: str) -> None:
-    sync_shop(empty, demo.tenant_at("acme", size="tiny"))
+    sync_shop(empty, demo.tenant_at("acme-demo", size="tiny"))
     with psycopg.connect(empty) as conn:
         zone = conn.execute("show timezone").fetchone()
         assert zone == ("Asia/Ho_Chi_Minh",)
@@ -124,7 +124,7 @@ def test_an_update_moves_the_time_of_its_row_unless_it_sets_one_itself(empty: st
 
 
 def test_a_row_of_somebody_else_gets_a_new_id_and_an_address_in_capitals_is_another_one(empty: str) -> None:
-    sync_shop(empty, demo.tenant_at("nova", size="tiny"))
+    sync_shop(empty, demo.tenant_at("nova-demo", size="tiny"))
     with psycopg.connect(empty) as conn:
         last, email = conn.execute("select id, email from customers order by id desc limit 1").fetchone()
         new = conn.execute(
@@ -139,10 +139,10 @@ def test_put_shops_creates_a_database_per_tenant_and_a_reader_who_only_reads(pos
     def dsn(database: str) -> str:
         return postgres.dsn(database, user="postgres")
 
-    worlds = [demo.tenant_at(tenant, size="tiny") for tenant in ("lotus", "nova")]
+    worlds = [demo.tenant_at(tenant, size="tiny") for tenant in ("lotus-demo", "nova-demo")]
     try:
         assert all(changes.created for changes in put_shops(dsn, worlds).values())
-        assert put_shops(dsn, worlds) == {"lotus": ShopChanges(False), "nova": ShopChanges(False)}
+        assert put_shops(dsn, worlds) == {"lotus-demo": ShopChanges(False), "nova-demo": ShopChanges(False)}
         for world in worlds:
             name = shop_database_name(world.spec.id)
             assert _stored(postgres.dsn(name, user="shop_reader")) == shop_rows(world)

@@ -22,7 +22,7 @@ from tests.demo_shop_support import STEPS, TENANTS, history, small, state_of
 
 @pytest.fixture
 def shops() -> list[Shop]:
-    return history("acme")[1]
+    return history("acme-demo")[1]
 
 
 # Beside LEO
@@ -63,7 +63,7 @@ def test_an_order_that_both_know_has_the_lines_person_and_currency_of_leo(tenant
 
 
 def test_leo_itself_is_as_it_was_before_the_shop_was_rendered() -> None:
-    untouched, rendered = (demo.tenant_at("acme", size="tiny", step=1) for _ in range(2))
+    untouched, rendered = (demo.tenant_at("acme-demo", size="tiny", step=1) for _ in range(2))
     shop_truth(rendered)
     shop_defects(rendered)
     advance_tenant(untouched)
@@ -204,7 +204,7 @@ def test_every_kind_of_fault_is_planted_in_its_share() -> None:
 
 
 def test_the_largest_tiny_shop_shows_every_kind_of_second_account() -> None:
-    names = {planted.name for planted in history("acme")[1][0].planted}
+    names = {planted.name for planted in history("acme-demo")[1][0].planted}
     assert len([name for name in names if name.startswith("customer_twice")]) == 4
 
 
@@ -217,18 +217,18 @@ def test_names_and_contacts_are_dirty() -> None:
 
 
 def test_the_truth_folder_tells_of_the_shops(tmp_path: Path) -> None:
-    demo.generate(tmp_path, size="tiny", tenants=["nova"])
+    demo.generate(tmp_path, size="tiny", tenants=["nova-demo"])
     demo.advance(tmp_path)
-    world = demo.tenant_at("nova", size="tiny", step=1)
+    world = demo.tenant_at("nova-demo", size="tiny", step=1)
     written = json.loads((tmp_path / "_truth" / "shop.json").read_text())
-    assert written == {"step": 1, "tenants": {"nova": shop_truth(world)}}
+    assert written == {"step": 1, "tenants": {"nova-demo": shop_truth(world)}}
     lines = (tmp_path / "_truth" / "shop_defects.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == shop_defects(world)
 
 
 def test_the_ledger_of_leo_has_the_same_orders_without_a_shop(shops: list[Shop]) -> None:
     """Tracked orders of LEO are those that its events carry, which is what the shop is rendered from."""
-    world = demo.tenant_at("acme", size="tiny")
+    world = demo.tenant_at("acme-demo", size="tiny")
     carried = {
         event["transactionId"]
         for event in world.database.documents(TRACKING_EVENT)

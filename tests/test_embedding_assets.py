@@ -91,7 +91,7 @@ def stage(warehouse: Warehouse, acme: Tenant) -> Iterator[Stage]:
                    root_profile_id=f"c{number:02}", job_titles=[f"job {number}"], city="Huế")  # fmt: skip
             insert(conn, "cdp.feedback", tenant_id="acme", feedback_id=f"f{number:02}", comment=f"tốt {number}",
                    feedback_type="rating", status="recorded")  # fmt: skip
-    put_marketing_events(warehouse, "acme", marketing_events("acme"))
+    put_marketing_events(warehouse, "acme", marketing_events("acme-demo"))
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(TENANT_DIMENSION, ["acme"])
         yield Stage(warehouse, instance)

@@ -202,7 +202,7 @@ def replaced(value: Any, name: str, canary: Any) -> Any:
 
 def planted_documents(canary: Any) -> dict[str, list[dict[str, Any]]]:
     """One conversion of the demo world with its profile and product, and a review of that profile, all canaries."""
-    tenant = tenant_at("acme", size="tiny")
+    tenant = tenant_at("acme-demo", size="tiny")
     faulty = {defect.key for defect in tenant.defects}
     good = {
         name: {document["_key"]: document for document in documents if document["_key"] not in faulty}
@@ -257,7 +257,7 @@ def test_contact_data_in_any_attribute_of_leo_reaches_no_text(warehouse: Warehou
 
 
 def test_no_person_of_the_demo_world_can_be_told_from_a_text(warehouse: Warehouse, acme: Tenant) -> None:
-    world = leo_documents(tenant_at("acme", size="tiny"))
+    world = leo_documents(tenant_at("acme-demo", size="tiny"))
     found = "\n".join(landed_texts(warehouse, world).values())
     assert len(found) > 10_000
     secrets: set[str] = {SECRET_MARKER}

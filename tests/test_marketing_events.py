@@ -134,16 +134,16 @@ def test_vietnamese_shops_plan_in_both_languages_and_the_english_one_in_english(
             for planned in marketing_events(tenant_id)
         )
 
-    for tenant_id in ("acme", "lotus"):
+    for tenant_id in ("acme-demo", "lotus-demo"):
         assert 8 <= vietnamese(tenant_id) < len(marketing_events(tenant_id))
-    assert vietnamese("nova") == 0
+    assert vietnamese("nova-demo") == 0
 
 
 def test_later_days_add_rewrite_and_cancel_an_event(warehouse: Warehouse, acme: Tenant) -> None:
-    put_marketing_events(warehouse, "acme", marketing_events("acme"))
+    put_marketing_events(warehouse, "acme", marketing_events("acme-demo"))
     # a day adds a deal; the first rewrites a text, the second cancels an event and ends the first day's deal
     assert [
-        put_marketing_events(warehouse, "acme", marketing_events("acme", step=step)) for step in (1, 2)
+        put_marketing_events(warehouse, "acme", marketing_events("acme-demo", step=step)) for step in (1, 2)
     ] == [
         2,
         3,

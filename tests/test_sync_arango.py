@@ -28,7 +28,7 @@ AT_ONCE = Patience(attempts=3, first_wait=0.0, longest_wait=0.0)
 
 @cache
 def documents() -> dict[str, list[Document]]:
-    return demo.leo_documents(demo.tenant_at("nova", size="tiny"))
+    return demo.leo_documents(demo.tenant_at("nova-demo", size="tiny"))
 
 
 @pytest.fixture

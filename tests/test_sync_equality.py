@@ -82,7 +82,7 @@ def assert_is_true(tables: dict[str, Table], truth: dict[str, Any]) -> None:
         assert losers.isdisjoint(row["cdp_profile_id"] for row in tables[table].values()), table
 
 
-@pytest.mark.parametrize("name", ["acme", "nova"])
+@pytest.mark.parametrize("name", ["acme-demo", "nova-demo"])
 def test_after_each_day_the_tables_equal_a_fresh_load_and_the_truth(warehouse: Warehouse, name: str) -> None:
     for day, (documents, truth) in enumerate(days(name)):
         source = MemorySource(documents)
@@ -98,7 +98,7 @@ def test_after_each_day_the_tables_equal_a_fresh_load_and_the_truth(warehouse: W
 @pytest.mark.parametrize("mode", ["sweep", "window"])
 def test_a_second_sync_of_the_same_state_writes_no_row(warehouse: Warehouse, mode: Mode) -> None:
     tables = [*KEYS, "ledger", "quarantine"]
-    source = MemorySource(days("acme")[0][0])
+    source = MemorySource(days("acme-demo")[0][0])
     land(warehouse, "kept", source)
     before = {table: versions(warehouse, "kept", table) for table in tables}
     again = land(warehouse, "kept", source, mode)

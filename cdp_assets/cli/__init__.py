@@ -46,11 +46,11 @@ def cdp() -> None:
       cdp pipeline              build everything on an embedded PostgreSQL with generated demo data
       cdp dev                   the Dagster UI on the same data
       cdp status                how far each tenant's collections have come
-      cdp search "giày chạy bộ màu đỏ" --tenant acme --entity product
+      cdp search "giày chạy bộ màu đỏ" --tenant acme-demo --entity product
     \b
     Your own data:
-      cdp tenants add acme --dump FOLDER
-      cdp tenants add acme --arango https://leo.example.com:8529 --database leo_cdp --username cdp \\
+      cdp tenants add mycompany --dump FOLDER
+      cdp tenants add mycompany --arango https://leo.example.com:8529 --database leo_cdp --username cdp \\
           --password-secret ACME_ARANGO_PASSWORD \\
           --shop-dsn "host=shop.example.com dbname=shop user=cdp" --shop-password-secret ACME_SHOP_PASSWORD
 

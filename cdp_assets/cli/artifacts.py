@@ -32,9 +32,9 @@ def artifacts() -> None:
     last.
 
     \b
-      cdp artifacts list --tenant acme
-      cdp artifacts diff customer_features --tenant acme       what the last build changed
-      cdp artifacts export --tenant acme --to data/ml          data/ml/C_customer_features/20260629/...
+      cdp artifacts list --tenant acme-demo
+      cdp artifacts diff customer_features --tenant acme-demo       what the last build changed
+      cdp artifacts export --tenant acme-demo --to data/ml          data/ml/C_customer_features/20260629/...
     """  # noqa: D301 - click wants the character \b itself
 
 

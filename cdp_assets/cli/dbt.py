@@ -22,9 +22,9 @@ def dbt(tenant_id: str, args: tuple[str, ...]) -> None:
     """Run a dbt command for one tenant, as role cdp_transform.
 
     \b
-    cdp dbt --tenant acme build --select fct_sales+
-    cdp dbt --tenant acme test --select test_type:unit
-    cdp dbt --tenant acme docs generate --static
+    cdp dbt --tenant acme-demo build --select fct_sales+
+    cdp dbt --tenant acme-demo test --select test_type:unit
+    cdp dbt --tenant acme-demo docs generate --static
     """  # noqa: D301 - click wants the character \b itself
     settings = get_settings()
     with open_warehouse() as warehouse:

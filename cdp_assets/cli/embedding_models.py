@@ -35,11 +35,11 @@ def models() -> None:
 
     \b
     A new model takes over without a gap:
-      cdp embedding models add --tenant acme --provider sentence-transformers
-      cdp embedding models fill NEW --tenant acme         beside the one that serves
-      cdp embedding models compare OLD NEW --tenant acme
-      cdp embedding models activate NEW --tenant acme     from the next search on
-      cdp embedding models rollback --tenant acme         at once, if people like it less
+      cdp embedding models add --tenant mycompany --provider sentence-transformers
+      cdp embedding models fill NEW --tenant mycompany         beside the one that serves
+      cdp embedding models compare OLD NEW --tenant mycompany
+      cdp embedding models activate NEW --tenant mycompany     from the next search on
+      cdp embedding models rollback --tenant mycompany         at once, if people like it less
     """  # noqa: D301 - click wants the character \b itself
 
 

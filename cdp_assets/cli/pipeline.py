@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     import dagster as dg
 
 DEMO_OPTIONS: dict[str, dict[str, Any]] = {
-    "acme": {"default_currency": "VND", "default_region": "VN"},
-    "lotus": {"default_currency": "VND", "default_region": "VN"},
-    "nova": {"default_currency": "USD", "default_region": "US"},
+    "acme-demo": {"default_currency": "VND", "default_region": "VN"},
+    "lotus-demo": {"default_currency": "VND", "default_region": "VN"},
+    "nova-demo": {"default_currency": "USD", "default_region": "US"},
 }
 
 
@@ -109,6 +109,7 @@ def _demo_tenants(size: str, only: str | None) -> list[Tenant]:
     from cdp_assets.activation.marketing_events import put_marketing_events
     from cdp_assets.demo import end_of_step, generate, step_of
     from cdp_assets.demo.marketing import marketing_events
+    from cdp_assets.demo.sizes import tenant_spec
 
     folder = demo_folder()
     step = step_of(folder)
@@ -125,12 +126,13 @@ def _demo_tenants(size: str, only: str | None) -> list[Tenant]:
             fixed = {**options, "as_of": end_of_step(step).isoformat()}
             tenant = Tenant(
                 tenant_id,
-                f"Demo {tenant_id}",
+                tenant_spec(tenant_id).title,
                 "active",
                 "dump",
                 {"folder": str(folder / tenant_id)},
                 fixed,
                 shops.get(tenant_id),
+                is_demo=True,
             )
             registry.put_tenant(warehouse, tenant, replace=True)
             put_marketing_events(warehouse, tenant_id, marketing_events(tenant_id, step=step))

@@ -140,7 +140,7 @@ def report(lines: Mapping[str, Sequence[Line]], seconds: float) -> None:
         "\nNext:\n"
         "  cdp dev                  the assets, checks and runs in the Dagster UI (make dev)\n"
         "  cdp status               sweeps, watermarks, lag and quarantine per tenant\n"
-        '  cdp search "nồi chiên màu đỏ" --tenant acme --entity product     what is like it\n'
+        '  cdp search "nồi chiên màu đỏ" --tenant acme-demo --entity product     what is like it\n'
         "  cdp lookalike --help     profiles like these, or like a segment\n"
         "  cdp quarantine list      documents and rows that broke the contract, with the reason\n"
         "  cdp demo advance         a day passes in the demo world; then run the pipeline again\n"

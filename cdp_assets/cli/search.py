@@ -33,8 +33,8 @@ def search(text: str, tenant_id: str, entity: str, k: int) -> None:
     """Find the rows whose texts are nearest in meaning to TEXT, in any language that the model knows.
 
     \b
-    cdp search "giày chạy bộ màu đỏ" --tenant acme --entity product
-    cdp search "delivery took too long" --tenant acme --entity review --k 5
+    cdp search "giày chạy bộ màu đỏ" --tenant acme-demo --entity product
+    cdp search "delivery took too long" --tenant acme-demo --entity review --k 5
 
     The score is the cosine: 1 is the same meaning. The model that serves the tenant embeds TEXT as well.
     """  # noqa: D301 - click wants the character \b itself

@@ -45,7 +45,7 @@ def env() -> None:
 
     \b
     eval "$(cdp env)"
-    dagster asset materialize -m cdp_assets --select 'group:landing' --partition acme
+    dagster asset materialize -m cdp_assets --select 'group:landing' --partition acme-demo
     """  # noqa: D301 - click wants the character \b itself
     for name, value in dagster_environment(get_settings()).items():
         click.echo(f"export {name}={shlex.quote(value)}")

@@ -134,10 +134,17 @@ def list_() -> None:
     with open_warehouse() as warehouse:
         found = registry.list_tenants(warehouse)
     rows = [
-        (t.tenant_id, t.name, t.status, t.source_kind, t.source.get("folder") or ", ".join(t.source["hosts"]))
+        (
+            t.tenant_id,
+            t.name,
+            t.status,
+            "yes" if t.is_demo else "",
+            t.source_kind,
+            t.source.get("folder") or ", ".join(t.source["hosts"]),
+        )
         for t in found
     ]
-    table("", ("tenant", "name", "status", "source", "address"), rows)
+    table("", ("tenant", "name", "status", "demo", "source", "address"), rows)
 
 
 @tenants.command()
@@ -148,7 +155,7 @@ def show(tenant_id: str) -> None:
         tenant = registry.get_tenant(warehouse, tenant_id)
     out.print_json(json.dumps({"tenant": tenant.tenant_id, "name": tenant.name, "status": tenant.status,
                                tenant.source_kind: tenant.source, "shop": tenant.shop,
-                               "options": tenant.options}))  # fmt: skip
+                               "options": tenant.options, "is_demo": tenant.is_demo}))  # fmt: skip
 
 
 @tenants.command()

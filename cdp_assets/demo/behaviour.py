@@ -29,7 +29,7 @@ class Journal:
     """Makes the events of one tenant; keys follow from a running number, so order of drawing is part of the seed."""
 
     def __init__(self, spec: TenantSpec, seed: int, shelf: Shelf, dice: Dice, label: str = "base") -> None:
-        self._hint = (spec.id, seed, label)
+        self._hint = (spec.name, seed, label)
         self._shelf = shelf
         self._dice = dice
         self._numbers = count()

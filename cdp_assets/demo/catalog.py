@@ -49,7 +49,7 @@ def draw_product(spec: TenantSpec, seed: int, number: int, rank: int, dice: Dice
     price = _price(thousands * 1000 * float(dice.rng.lognormal(0.0, 0.25)), currency)
     reduced = dice.chance(0.4)
     return Product(
-        key=friendly_id("product", seed, "shared" if number < SHARED_PRODUCTS else spec.id, number),
+        key=friendly_id("product", seed, "shared" if number < SHARED_PRODUCTS else spec.name, number),
         number=number,
         sku=f"SKU-{number + 1:05d}",
         category=category,

@@ -74,7 +74,7 @@ class Edits:
             for key in self.database.owned(TRACKING_EVENT, profile.key):
                 event = self.database.get(TRACKING_EVENT, key)
                 if event["isActiveTracked"] and not self._known_twice(key):
-                    copy = redelivered(event, f"{self.tenant.spec.id}-{self.day.step}")
+                    copy = redelivered(event, f"{self.tenant.spec.name}-{self.day.step}")
                     copy["updatedAt"] = iso(self.day.instant())
                     self.database.insert(TRACKING_EVENT, copy, "redelivered")
                     self.tenant.defects.append(duplicate_defect(copy["_key"]))
@@ -86,7 +86,7 @@ class Edits:
             for key in self.database.owned(TRACKING_EVENT, profile.key):
                 event = self.database.get(TRACKING_EVENT, key)
                 if not event["orderedItems"] and event.get("metricName"):
-                    label = f"{self.tenant.spec.id}-{self.day.step}"
+                    label = f"{self.tenant.spec.name}-{self.day.step}"
                     document, defect = nameless(event, label, self.day.instant())
                     self.database.insert(TRACKING_EVENT, document, "new")
                     self.tenant.defects.append(defect)

@@ -95,7 +95,7 @@ class SegmentChanges:
         """A new segment, named like an old one every other time, with its first members."""
         number = len(self.day.tenant.model.segments) + sum(len(day.segments) for day in self.day.tenant.days)
         segment = Segment(
-            key=friendly_id("segment", self.day.tenant.seed, self.day.tenant.spec.id, number),
+            key=friendly_id("segment", self.day.tenant.seed, self.day.tenant.spec.name, number),
             name="Happy Customers" if number % 2 else f"Đợt {number}",
             description="ad hoc audience",
             kind=0,

@@ -203,7 +203,7 @@ def _redeliver(tenant: TenantWorld, dice: Dice) -> None:
     for position in dice.rng.permutation(len(keys)).tolist():
         event = tenant.database.get(TRACKING_EVENT, keys[position])
         if event["isActiveTracked"] and wanted:
-            copy = redelivered(event, tenant.spec.id)
+            copy = redelivered(event, tenant.spec.name)
             tenant.database.plant(TRACKING_EVENT, copy["_key"], copy)
             tenant.defects.append(duplicate_defect(copy["_key"]))
             wanted -= 1

@@ -163,15 +163,15 @@ def behaviour(spec: TenantSpec, events: Sequence[Event], marks: bytes) -> Docume
     if statistics and marks[14] % 20 == 0:
         # Not every writer counts in integers.
         statistics[next(iter(statistics))] += 0.5
-    home = fixed_id("touchpoint", spec.id, "/")
+    home = fixed_id("touchpoint", spec.name, "/")
     return {
         "behavioralEvents": list(counts),
         "eventStatistics": statistics,
         "topEngagedTouchpointIds": [home],
-        "fromTouchpointHubIds": [fixed_id("hub", spec.id)],
+        "fromTouchpointHubIds": [fixed_id("hub", spec.name)],
         "lastTouchpointId": home,
         "lastTouchpoint": {"id": home, "name": "Home", "hostname": spec.host, "type": 1},
-        "lastObserverId": fixed_id("observer", spec.id),
+        "lastObserverId": fixed_id("observer", spec.name),
         "lastSeenIp": f"113.161.{marks[1]}.{marks[2]}",
         "lastTrackingEvent": _embedded(spec, events),
         "lastItemViewEvent": _embedded(spec, events, "item-view"),

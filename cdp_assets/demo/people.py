@@ -157,7 +157,7 @@ def _context(number: int) -> int:
 
 def profile_key(spec: TenantSpec, seed: int, number: int) -> str:
     """The first few are the same in every tenant: LEO keys are unique within one database only."""
-    return friendly_id("profile", seed, "shared" if number < SHARED_KEYS else spec.id, number)
+    return friendly_id("profile", seed, "shared" if number < SHARED_KEYS else spec.name, number)
 
 
 def draw_population(

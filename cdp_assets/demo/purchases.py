@@ -124,5 +124,5 @@ def _shipping(currency: str) -> Decimal:
 def _order_id(spec: TenantSpec, number: int, at: datetime, channel: str) -> str:
     """Marketplaces send ids longer than 50 characters."""
     if channel == "marketplace":
-        return f"MARKETPLACE-{at:%Y%m%d}-{hexadecimal('market', spec.id, number)}-{number:08d}"
+        return f"MARKETPLACE-{at:%Y%m%d}-{hexadecimal('market', spec.name, number)}-{number:08d}"
     return f"ORD-{at:%Y-%m%d}-{number:06d}"

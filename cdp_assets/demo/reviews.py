@@ -28,7 +28,7 @@ class Voice:
     """Makes the reviews of one tenant; keys follow from a running number."""
 
     def __init__(self, spec: TenantSpec, seed: int, dice: Dice, label: str = "base") -> None:
-        self._hint = (spec.id, seed, label)
+        self._hint = (spec.name, seed, label)
         self._dice = dice
         self._numbers = count()
 

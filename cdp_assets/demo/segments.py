@@ -68,7 +68,7 @@ def draw_segments(spec: TenantSpec, seed: int) -> list[Segment]:
         name = DELETED_PREFIX + definition.name if definition.status == -4 else definition.name
         segments.append(
             Segment(
-                key=friendly_id("segment", seed, spec.id if number else "shared", number),
+                key=friendly_id("segment", seed, spec.name if number else "shared", number),
                 name=name,
                 description=definition.description,
                 kind=definition.kind,

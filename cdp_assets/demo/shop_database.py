@@ -47,7 +47,7 @@ class ShopChanges:
 
 def shop_database_name(tenant_id: str) -> str:
     """Name of the database of a tenant's shop."""
-    return f"shop_{tenant_id}"
+    return f"shop_{tenant_id}".replace("-", "_")
 
 
 def put_shops(server_dsn_for: Callable[[str], str], tenants: Iterable[TenantWorld]) -> dict[str, ShopChanges]:

@@ -29,7 +29,7 @@ from cdp_assets.demo.shop_schema import (
 )
 from cdp_assets.demo.sizes import TenantSpec
 
-_TIMEZONES = {"acme": "Asia/Ho_Chi_Minh", "lotus": "Asia/Ho_Chi_Minh", "nova": "UTC"}
+_TIMEZONES = {"acme-demo": "Asia/Ho_Chi_Minh", "lotus-demo": "Asia/Ho_Chi_Minh", "nova-demo": "UTC"}
 """None has summer time: a naive time names one instant."""
 
 _BUSY_SECONDS = 22 * 3600
@@ -117,7 +117,7 @@ class Shop:
 
     def mark(self, *hint: object) -> float:
         """A number from 0 to 1 that depends on the world and the hint only."""
-        marks = digest("shop", self.seed, self.spec.id, *hint)
+        marks = digest("shop", self.seed, self.spec.name, *hint)
         return int.from_bytes(marks[:6], "big") / 2**48
 
     def chance(self, probability: float, *hint: object) -> bool:

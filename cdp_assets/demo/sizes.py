@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TenantSpec:
-    """What distinguishes one shop from another. `number` seeds its streams: never renumber."""
+    """What distinguishes one shop from another. `name` and `number` seed what is drawn: never change either."""
 
-    id: str
+    name: str
     number: int
     title: str
     host: str
@@ -23,6 +23,11 @@ class TenantSpec:
     """Share of people who speak Vietnamese."""
     dollar_products: float
     """Share of products priced in USD; all others are priced in VND."""
+
+    @property
+    def id(self) -> str:
+        """The tenant's id: one that no customer would choose, and no part of which selects all of the demo's."""
+        return f"{self.name}-demo"
 
 
 TENANTS: tuple[TenantSpec, ...] = (
@@ -47,18 +52,22 @@ class Size:
 
 SIZES: dict[str, Size] = {
     "tiny": Size(
-        {"acme": 120, "lotus": 60, "nova": 25},
-        {"acme": 40, "lotus": 25, "nova": 20},
+        {"acme-demo": 120, "lotus-demo": 60, "nova-demo": 25},
+        {"acme-demo": 40, "lotus-demo": 25, "nova-demo": 20},
         reviews_per_order=0.5,
     ),
-    "small": Size({"acme": 1_500, "lotus": 500, "nova": 120}, {"acme": 200, "lotus": 100, "nova": 40}),
-    "medium": Size(
-        {"acme": 20_000, "lotus": 5_000, "nova": 1_000}, {"acme": 1_200, "lotus": 500, "nova": 150}
+    "small": Size(
+        {"acme-demo": 1_500, "lotus-demo": 500, "nova-demo": 120},
+        {"acme-demo": 200, "lotus-demo": 100, "nova-demo": 40},
     ),
-    # 100,000 profiles and 300,000 edges for the landing benchmark: generate it for `acme` alone.
+    "medium": Size(
+        {"acme-demo": 20_000, "lotus-demo": 5_000, "nova-demo": 1_000},
+        {"acme-demo": 1_200, "lotus-demo": 500, "nova-demo": 150},
+    ),
+    # 100,000 profiles and 300,000 edges for the landing benchmark: generate it for `acme-demo` alone.
     "large": Size(
-        {"acme": 100_000, "lotus": 20_000, "nova": 2_000},
-        {"acme": 3_000, "lotus": 1_000, "nova": 300},
+        {"acme-demo": 100_000, "lotus-demo": 20_000, "nova-demo": 2_000},
+        {"acme-demo": 3_000, "lotus-demo": 1_000, "nova-demo": 300},
         orders_per_profile=1.6,
         visits_per_profile=0.2,
         reviews_per_order=0.1,

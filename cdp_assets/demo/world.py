@@ -28,7 +28,7 @@ from cdp_assets.demo.truth import Tally
 
 STATE_FILE = "world.json"
 TRUTH_FOLDER = "_truth"
-_FORMAT = 1
+_FORMAT = 2
 
 
 class WorldError(ValueError):

@@ -16,11 +16,12 @@ from psycopg.types.json import Jsonb
 from cdp_assets import keys
 from cdp_assets.warehouse.connection import Warehouse
 
-SELECT = "select tenant_id, name, status, source_kind, source, options, shop from ops.tenant "
+SELECT = "select tenant_id, name, status, source_kind, source, options, shop, is_demo from ops.tenant "
 
 INSERT = (
-    "insert into ops.tenant as t (tenant_id, name, status, source_kind, source, options, shop) values (%(tenant_id)s, "
-    "%(name)s, %(status)s, %(source_kind)s, %(source)s, %(options)s, %(shop)s) on conflict (tenant_id) do nothing"
+    "insert into ops.tenant as t (tenant_id, name, status, source_kind, source, options, shop, is_demo) values "
+    "(%(tenant_id)s, %(name)s, %(status)s, %(source_kind)s, %(source)s, %(options)s, %(shop)s, %(is_demo)s) "
+    "on conflict (tenant_id) do nothing"
 )
 REPLACE = INSERT.removesuffix("nothing") + (
     "update set name = excluded.name, status = excluded.status, source_kind = excluded.source_kind, "
@@ -47,6 +48,7 @@ class Tenant:
             the images of articles).
         shop: the shop database: dsn (without password), password_secret (name of the secret, optional), timezone (of
             its naive times, optional); None when the tenant has none.
+        is_demo: whether `cdp pipeline` made it for the demo world, and may write it anew; never changed afterwards.
     """
 
     tenant_id: str
@@ -56,6 +58,7 @@ class Tenant:
     source: dict[str, Any]
     options: dict[str, Any] = field(default_factory=dict)
     shop: dict[str, Any] | None = None
+    is_demo: bool = False
 
     @property
     def timezone(self) -> str:
@@ -141,6 +144,7 @@ def put_tenant(warehouse: Warehouse, tenant: Tenant, *, replace: bool = False) -
         "source": Jsonb(tenant.source),
         "options": Jsonb(tenant.options),
         "shop": None if tenant.shop is None else Jsonb(tenant.shop),
+        "is_demo": tenant.is_demo,
     }
     with warehouse.control() as conn:
         written = conn.execute(REPLACE if replace else INSERT, values).rowcount

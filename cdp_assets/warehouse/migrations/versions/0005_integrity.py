@@ -5,7 +5,7 @@ from cdp_assets.warehouse.migrate import run_files
 revision = "0005"
 down_revision = "0004"
 
-FILES: tuple[str, ...] = ()
+FILES = ("0005_tenants.sql",)
 
 
 def upgrade() -> None:
