@@ -81,6 +81,10 @@ class Probe:
         """What the roles are for: the pipeline works on everything, the others read what is theirs to read."""
         return self.role == "cdp_pipeline" or (action == "read" and READABLE.fullmatch(relation) is not None)
 
+    def may_add(self, relation: str) -> bool:
+        """Who writes also counts what it changes: dbt adds to the change counters, which it may not read."""
+        return self.may(relation, "write") or (relation, self.role) == ("ops.change", "cdp_transform")
+
     def relations(self, conn: Conn) -> list[str]:
         """What can be read or written that must not, or cannot and should."""
         found = []
@@ -116,20 +120,20 @@ class Probe:
         for tenant in sorted(TENANTS):
             # The row is there already: a tenant hears of a collision with its own rows, never with another's.
             # A partition of one tenant may refuse the other's row before row security does.
-            is_own = may_write and tenant in self.visible(name)
+            is_own = tenant in self.visible(name)
             refused: set[Outcome] = {NOT_ALLOWED}
             if may_write and held != TENANTS:
                 refused.add(WRONG_PARTITION)
             yield (
                 f"insert into {name} ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
                 list({**row, "tenant_id": tenant}.values()),
-                {TAKEN} if is_own and tenant in held else refused,
+                {TAKEN} if is_own and self.may_add(name) and tenant in held else refused,
             )
             yield f"copy {name} (tenant_id) from stdin", [tenant], {NO_COPY, NOT_ALLOWED}
             if may_write and sees <= {tenant}:
                 right: set[Outcome] = {len(sees)}
             else:
-                right = {TAKEN} if is_own else refused
+                right = {TAKEN} if is_own and may_write else refused
             yield f"update {name} set tenant_id = %s", [tenant], right
 
     def _view(self, name: str, held: frozenset[str]) -> Iterator[Attempt]:

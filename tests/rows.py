@@ -31,6 +31,7 @@ SAMPLES: dict[str, Any] = {
     "jsonb": Jsonb({}),
     "bytea": b"\x01",
     "_text": [],
+    "xid8": "1",
     "vector": "[1]",  # as many dimensions as the sample of embedding.model says
 }
 

@@ -295,10 +295,12 @@ def test_removing_a_tenant_removes_its_rows_from_every_table_and_no_other(
 ) -> None:
     with psycopg.connect(owner_dsn, autocommit=True) as conn:
         fill(conn, ["acme", "lotus"])
+        conn.execute("set role cdp_owner")
         conn.execute("create table cdp.later (tenant_id text not null, part text) partition by list (part)")
         conn.execute("create table cdp.later_a partition of cdp.later default")
         conn.execute("call ops.isolate('cdp.later'); call ops.isolate('cdp.later_a')")
         conn.execute("grant select, insert, update, delete on cdp.later to cdp_pipeline")
+        conn.execute("reset role")
         for tenant in ("acme", "lotus"):
             insert(conn, "cdp.later", tenant_id=tenant)
         before = fingerprint(conn, "lotus")
@@ -306,6 +308,24 @@ def test_removing_a_tenant_removes_its_rows_from_every_table_and_no_other(
         assert fingerprint(conn, "acme") == {}
         assert fingerprint(conn, "lotus") == before
         assert set(before) == set(tenant_tables(conn))  # acme's partitions are gone too
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["public.invoices", "billing.invoices", "marts.invoices"],
+    ids=["in public", "in a schema of its own", "in a schema of the product"],
+)
+@pytest.mark.parametrize("right", ["all", "select"])
+def test_removing_a_tenant_leaves_the_tables_of_other_applications_alone(
+    warehouse: Warehouse, owner_dsn: str, acme: Tenant, table: str, right: str
+) -> None:
+    with psycopg.connect(owner_dsn, autocommit=True) as conn:
+        conn.execute("create schema billing; grant usage on schema public, billing to cdp_pipeline")
+        conn.execute(f"create table {table} as select 'acme'::text as tenant_id, 100 as amount")
+        conn.execute(f"grant {right} on {table} to cdp_pipeline")
+        remove_tenant(warehouse, "acme")
+        assert conn.execute(f"select amount from {table}").fetchall() == [(100,)]
+    assert list_tenants(warehouse) == []
 
 
 def test_every_column_says_what_it_means_unless_its_name_does(owner_dsn: str) -> None:

@@ -5,7 +5,11 @@ from cdp_assets.warehouse.migrate import run_files
 revision = "0005"
 down_revision = "0004"
 
-FILES = ("0005_tenants.sql",)
+FILES = (
+    "0005_changes.sql",
+    "0005_removal.sql",
+    "0005_tenants.sql",
+)
 
 
 def upgrade() -> None:
