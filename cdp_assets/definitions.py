@@ -20,7 +20,6 @@ from cdp_assets.automation.schedules import schedules
 from cdp_assets.automation.sensors import sensors
 from cdp_assets.checks.embedding import embedding_checks
 from cdp_assets.checks.landing import landing_checks
-from cdp_assets.checks.shop import shop_checks
 from cdp_assets.datasets import assets as datasets
 from cdp_assets.datasets.events import assets as events
 from cdp_assets.embedding import assets as embedding
@@ -48,14 +47,14 @@ def build_definitions(*, resources: Mapping[str, Any] | None = None) -> dg.Defin
     return dg.Definitions(
         assets=[
             *landing.assets,  # LEO CDP -> cdp.*
-            *shop.assets,  # shop database -> raw.*
+            *shop.assets,  # shop database -> raw.*, with its checks
             *embedding.assets,  # texts of cdp.* -> embedding.*
             *modeling.assets,  # cdp.*, raw.* -> staging.*, intermediate.*, marts.*
             *datasets.assets,  # intermediate.* -> datasets.*, A to E
             *events.assets,  # intermediate.* -> datasets.*, F
             *audience.assets,  # segments of cdp.*, datasets.* -> audience.*
         ],
-        asset_checks=[*landing_checks, *shop_checks, *embedding_checks],
+        asset_checks=[*landing_checks, *embedding_checks],
         jobs=[*jobs, purge],
         schedules=schedules,
         sensors=[*sensors, embedding_jobs, articles_changed, *run_status_sensors],

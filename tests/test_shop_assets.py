@@ -8,9 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from cdp_assets.checks.raw_tables import SHOP_CHECKS, ShopTable, freshness, row_count
-from cdp_assets.checks.shop import shop_checks
-from cdp_assets.landing.shop.assets import assets
+from cdp_assets.landing.shop.assets import assets, check_keys
+from cdp_assets.landing.shop.checks import ShopTable, freshness, row_count
 from cdp_assets.landing.shop.specs import SPECS
 from cdp_assets.opening import Sources
 from cdp_assets.partitions import TENANT_DIMENSION
@@ -35,11 +34,22 @@ class Stage:
 
     def run(self, **config: Any) -> dg.ExecuteInProcessResult:
         return dg.materialize(
-            [*assets, *shop_checks],
+            assets,
             instance=self.instance,
             partition_key="acme",
             resources={"warehouse": self.warehouse, "sources": Sources()},
             run_config={"ops": {"shop": {"config": config}}} if config else None,
+            raise_on_error=False,
+        )
+
+    def check(self) -> dg.ExecuteInProcessResult:
+        """The checks alone: nothing is loaded."""
+        return dg.materialize(
+            assets,
+            selection=dg.AssetSelection.checks(*check_keys),
+            instance=self.instance,
+            tags={"dagster/partition": "acme"},  # the argument `partition_key` refuses a run of checks alone
+            resources={"warehouse": self.warehouse, "sources": Sources()},
             raise_on_error=False,
         )
 
@@ -65,6 +75,10 @@ def failed(result: dg.ExecuteInProcessResult) -> set[tuple[str, str, str]]:
         for found in result.get_asset_check_evaluations()
         if not found.passed
     }
+
+
+def evaluated(result: dg.ExecuteInProcessResult) -> set[dg.AssetCheckKey]:
+    return {found.asset_check_key for found in result.get_asset_check_evaluations()}
 
 
 @pytest.fixture
@@ -98,7 +112,8 @@ def test_a_run_lands_every_table_and_tells_of_it(stage: Stage) -> None:
     assert "order_number" in found["orders"]["preview"]
     assert "Street" not in found["orders"]["preview"], "personal data is masked"
     assert failed(result) == set()
-    assert len(list(result.get_asset_check_evaluations())) == len(SPECS) * len(SHOP_CHECKS)
+    assert evaluated(result) == set(check_keys)
+    assert not any(metadata["absent"] for metadata in found.values())
     assert stage.one("select rows_out from ops.etl_runs where dataset = 'raw' and status = 'success'") == 31
 
 
@@ -108,23 +123,52 @@ def test_a_second_run_writes_nothing(stage: Stage) -> None:
     assert {table: metadata["rows_written"] for table, metadata in found.items()} == dict.fromkeys(SPECS, 0)
 
 
-def test_a_tenant_without_a_shop_is_left_alone(stage: Stage) -> None:
+OPTIONAL = {table for table, spec in SPECS.items() if not spec.required}
+
+
+def test_a_tenant_without_a_shop_has_empty_tables_that_say_so_and_every_check(stage: Stage) -> None:
     put_tenant(stage.warehouse, Tenant("acme", "Acme", "active", "dump", {"folder": "x"}, {}), replace=True)
+    for result in (stage.run(), stage.check()):
+        assert result.success
+        assert evaluated(result) == set(check_keys)
+        assert failed(result) == set()
+    found = tables(stage.run())
+    assert {
+        table: (metadata["absent"], metadata["dagster/row_count"]) for table, metadata in found.items()
+    } == (dict.fromkeys(SPECS, (True, 0)))
+
+
+@pytest.mark.parametrize("missing", [{"reviews"}, OPTIONAL])
+def test_tables_that_a_shop_lacks_are_there_and_empty_and_say_so(stage: Stage, missing: set[str]) -> None:
+    for table in missing:
+        stage.shop.execute(f"drop table {table}")
     result = stage.run()
     assert result.success
-    assert tables(result) == {}
+    assert {table for table, metadata in tables(result).items() if metadata["absent"]} == missing
+    assert evaluated(result) == set(check_keys)
     assert failed(result) == set()
+    again = stage.check()
+    assert evaluated(again) == set(check_keys)
+    assert failed(again) == set(), "checks alone know what the last load found"
 
 
-def test_a_table_that_cannot_be_landed_fails_the_step_and_keeps_no_other(stage: Stage) -> None:
+def test_a_table_that_cannot_be_landed_fails_the_step_and_keeps_no_other_from_being_loaded_and_checked(
+    stage: Stage,
+) -> None:
     stage.shop.execute("alter table orders rename column customer_id to buyer")
+    stage.shop.execute("drop table reviews")
+    stage.shop.execute("update order_items set unit_price = 'NaN'")
     result = stage.run()
     assert not result.success
     assert set(tables(result)) == set(SPECS) - {"orders"}
+    assert evaluated(result) == {key for key in check_keys if key.asset_key.path[-1] != "orders"}
+    assert ("order_items", "quarantine_share", "ERROR") in failed(result)
     (failure,) = [event for event in result.get_step_failure_events() if event.step_key == "shop"]
     assert "raw.orders" in failure.step_failure_data.error.message  # type: ignore[union-attr]
     assert "customer_id" in failure.step_failure_data.error.message  # type: ignore[union-attr]
     assert stage.one("select status from ops.etl_runs where dataset = 'raw'") == "failed"
+    never = {(table, name) for table, name, severity in failed(stage.check()) if severity == "ERROR"}
+    assert ("orders", "row_count") in never, "what was never loaded does not pass"
 
 
 def test_rows_that_must_not_land_warn_and_too_many_of_them_fail(stage: Stage) -> None:
@@ -135,6 +179,17 @@ def test_rows_that_must_not_land_warn_and_too_many_of_them_fail(stage: Stage) ->
         "select 1, 1, 1, 1 from generate_series(1, 60)"
     )
     assert ("order_items", "quarantine_share", "WARN") in failed(stage.run())
+
+
+@pytest.mark.parametrize("mode", ["SWEEP", "FULL"])
+def test_rows_that_were_rejected_are_not_missed(stage: Stage, mode: str) -> None:
+    stage.shop.execute("update order_items set unit_price = 'NaN' where id = 1")
+    assert "row_count" not in {name for _, name, _ in failed(stage.run())}
+    stage.shop.execute("update order_items set unit_price = 'NaN' where id = 2")  # its row is live as it was
+    assert "row_count" not in {name for _, name, _ in failed(stage.run(mode=mode))}
+    with stage.warehouse.tenant("acme") as conn:
+        conn.execute("delete from raw.order_items where id = 3")
+    assert ("order_items", "row_count", "ERROR") in failed(stage.check())
 
 
 def test_withheld_deletes_fail_until_a_person_allows_them(stage: Stage) -> None:
@@ -163,7 +218,7 @@ def test_rows_that_are_missing_here_fail_until_the_next_sweep(stage: Stage) -> N
     with stage.warehouse.tenant("acme") as conn:
         conn.execute("delete from raw.products where id = 2")
     found = measure(stage, row_count, "products")
-    assert (found.failing, found.says) == (1, "3 rows are live, the shop had 4")
+    assert (found.failing, found.says) == (1, "3 rows are live and 0 are rejected, the shop had 4")
     assert failed(stage.run()) == set()
 
 

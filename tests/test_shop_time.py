@@ -56,7 +56,7 @@ def test_times_without_a_zone_are_the_shops(postgres: Server, warehouse: Warehou
 def test_another_time_zone_loads_everything_again(shop: TestShop, warehouse: Warehouse, acme: Tenant) -> None:
     shop.extract(warehouse, T)
     results = shop.extract(warehouse, T, source=shop.source(timezone="Europe/Berlin"))
-    assert {result.mode for result in results.values()} == {"full", "skipped"}
+    assert {result.mode for result in results.values()} == {"full", "absent"}
     assert results["orders"].changed == 7
 
 

@@ -12,9 +12,9 @@ import dagster as dg
 
 from cdp_assets.automation.decisions import TABLES, Mode
 from cdp_assets.automation.runs import SEGMENT_TAG, STAGE_OF_JOB
-from cdp_assets.checks.shop import shop_checks
 from cdp_assets.datasets.catalog import tables_of
 from cdp_assets.datasets.events.contract import CONTRACTS as EVENT_TABLES
+from cdp_assets.landing.shop.assets import check_keys as shop_check_keys
 from cdp_assets.modeling.assets import models
 from cdp_assets.partitions import segments_of_tenants, tenants
 from cdp_assets.policies import TENANT_TAG
@@ -145,7 +145,7 @@ embedding_refresh = _asset_job(
     {},
 )
 
-SHOP = dg.AssetSelection.groups("raw").without_checks() | dg.AssetSelection.checks(*shop_checks)
+SHOP = dg.AssetSelection.groups("raw").without_checks() | dg.AssetSelection.checks(*shop_check_keys)
 """dbt's own tests of `raw` run with the marts: starting dbt takes longer than an incremental load."""
 
 shop_sync = _asset_job(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cdp_assets.checks.common import MAX_LOAD_AGE_H, MAX_SWEEP_AGE_H
 from cdp_assets.checks.subject import Subject
+from cdp_assets.landing.loads import MAX_LOAD_AGE_H, MAX_SWEEP_AGE_H
 from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity, sampled
 from cdp_assets.sources.model import PROFILE
 

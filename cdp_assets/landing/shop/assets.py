@@ -13,9 +13,11 @@ import dagster as dg
 from pydantic import Field
 
 from cdp_assets import policies
+from cdp_assets.asset_checks import check_result, check_specs
 from cdp_assets.asset_runs import recorded, table_metadata
+from cdp_assets.landing.shop.checks import CHECKS, evaluate
 from cdp_assets.landing.shop.extract import extract
-from cdp_assets.landing.shop.model import ShopOptions, TableResult
+from cdp_assets.landing.shop.model import ABSENT, ShopOptions, TableResult
 from cdp_assets.landing.shop.specs import SPECS, TableSpec
 from cdp_assets.opening import Sources
 from cdp_assets.partitions import tenants
@@ -87,13 +89,29 @@ def _raw_spec(spec: TableSpec) -> dg.AssetSpec:
         tags={"cdp/stage": "landing"},
         metadata={"dagster/table_name": f"raw.{spec.table}"},
         freshness_policy=policies.LANDING_FRESHNESS,
-        skippable=True,
     )
+
+
+def _key(table: str) -> dg.AssetKey:
+    return dg.AssetKey(["raw", table])
+
+
+check_keys = [
+    spec.key
+    for table, checks in CHECKS.items()
+    for spec in check_specs(_key(table), checks, {"table": table})
+]
+"""Checks that the step measures; dbt has tests of these tables beside them."""
 
 
 @dg.multi_asset(
     name="shop",
     specs=[_raw_spec(spec) for spec in SPECS.values()],
+    check_specs=[
+        spec
+        for table, checks in CHECKS.items()
+        for spec in check_specs(_key(table), checks, {"table": table})
+    ],
     partitions_def=tenants,
     can_subset=True,
     retry_policy=policies.RETRY,
@@ -104,35 +122,83 @@ def raw_tables(
     config: ShopConfig,
     warehouse: dg.ResourceParam[Warehouse],
     sources: dg.ResourceParam[Sources],
-) -> Iterator[dg.MaterializeResult[None]]:
-    """Every selected table; one that fails does not stop the others, and fails the step in the end."""
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Load every selected table, then check it; one that fails does not stop the others, and fails the step in the end.
+
+    Tables and checks are one step, so that a table that was loaded is checked whatever became of those beside it.
+    """
     tenant_id = context.partition_key
     wanted = sorted(key.path[-1] for key in context.selected_asset_keys)
+    checked = [table for table in SPECS if _names_of_checks(context, table)]
     try:
         tenant = active_tenant(warehouse, tenant_id)
-        if tenant.shop is None:
-            context.log.info("tenant %s has no shop: nothing to load", tenant_id)
+        if not wanted:
+            for table in checked:
+                yield from _checked(context, warehouse, tenant_id, table)
             return
-        shop = sources.shop(tenant)
         with recorded(context, warehouse, "raw") as summary:
-            results = extract(
-                warehouse,
-                tenant_id,
-                shop,
-                mode=config.mode.value,
-                tables=wanted,
-                options=_options(tenant, config),
-                run_id=context.run.run_id,
-                progress=context.log.info,
-            )
+            results, source = _loaded(context, config, warehouse, sources, tenant, wanted)
             _sum_up(summary, results)
             for table, result in results.items():
-                if result.error is None and result.mode != "skipped":
-                    metadata = _metadata(warehouse, tenant_id, result, shop.name)
-                    yield dg.MaterializeResult(asset_key=["raw", table], metadata=metadata)
+                if result.error is None:
+                    metadata = _metadata(warehouse, tenant_id, result, source)
+                    yield dg.MaterializeResult(asset_key=_key(table), metadata=metadata)
+            for table in checked:
+                found = results.get(table)
+                if found is None or found.error is None:
+                    yield from _checked(context, warehouse, tenant_id, table, found)
             _require_all(tenant_id, results)
     except PERMANENT as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
+
+
+def _loaded(
+    context: dg.AssetExecutionContext,
+    config: ShopConfig,
+    warehouse: Warehouse,
+    sources: Sources,
+    tenant: Tenant,
+    wanted: list[str],
+) -> tuple[dict[str, TableResult], str]:
+    """What was done with each table, and the name of the shop; a tenant without a shop lacks every table."""
+    if tenant.shop is None:
+        return {table: TableResult(table, ABSENT, absent="the tenant has no shop") for table in wanted}, "-"
+    shop = sources.shop(tenant)
+    results = extract(
+        warehouse,
+        tenant.tenant_id,
+        shop,
+        mode=config.mode.value,
+        tables=wanted,
+        options=_options(tenant, config),
+        run_id=context.run.run_id,
+        progress=context.log.info,
+    )
+    return results, shop.name
+
+
+def _names_of_checks(context: dg.AssetExecutionContext, table: str) -> set[str]:
+    return {key.name for key in context.selected_asset_check_keys if key.asset_key == _key(table)}
+
+
+def _checked(
+    context: dg.AssetExecutionContext,
+    warehouse: Warehouse,
+    tenant_id: str,
+    table: str,
+    loaded: TableResult | None = None,
+) -> Iterator[dg.AssetCheckResult]:
+    """The selected checks of a table; `loaded` is what this run has done with it."""
+    measured = evaluate(
+        warehouse,
+        tenant_id,
+        SPECS[table],
+        quarantine_share=get_settings().quarantine_share,
+        told_absent=None if loaded is None else loaded.absent,
+        names=_names_of_checks(context, table),
+    )
+    for check, found in measured:
+        yield check_result(_key(table), tenant_id, check, found, {"table": table})
 
 
 def _require_all(tenant_id: str, results: dict[str, TableResult]) -> None:
@@ -161,7 +227,13 @@ def _sum_up(summary: Summary, results: dict[str, TableResult]) -> None:
     summary.rows_out = sum(result.rows for result in results.values())
     summary.rows_rejected = sum(result.rejected for result in results.values())
     summary.metrics = {
-        table: {"mode": result.mode, "read": result.read, "written": result.rows, "rejected": result.rejected}
+        table: {
+            "mode": result.mode,
+            "read": result.read,
+            "written": result.rows,
+            "rejected": result.rejected,
+            **({"absent": result.absent} if result.absent else {}),
+        }
         for table, result in results.items()
     }
     if summary.rows_rejected:
@@ -176,8 +248,9 @@ def _metadata(warehouse: Warehouse, tenant_id: str, result: TableResult, source:
         )
     return {
         "mode": result.mode,
+        "absent": result.mode == ABSENT,
         "source": source,
-        "note": "; ".join(result.notes) or "-",
+        "note": "; ".join(filter(None, [result.absent, *result.notes])) or "-",
         "drift": "; ".join(result.drift) or "-",
         "rows_read": result.read,
         "rows_added": result.added,

@@ -24,7 +24,7 @@ from tenacity import (
 )
 
 from cdp_assets.landing.shop.load import TableLoad
-from cdp_assets.landing.shop.model import Mode, Progress, ShopOptions, TableResult
+from cdp_assets.landing.shop.model import ABSENT, Mode, Progress, ShopOptions, TableResult
 from cdp_assets.landing.shop.shape import Blocked, shape_of
 from cdp_assets.landing.shop.specs import SPECS, TableSpec
 from cdp_assets.sources.model import SourceError, SourceUnavailable
@@ -218,7 +218,7 @@ class _Extract:
                 "bring it back, for example as a view, or name the right database in the shop's dsn"
             )
         result = self._results[spec.table]
-        result.mode, result.notes = "skipped", [f"the shop has no table public.{spec.table}"]
+        result.mode, result.absent = ABSENT, f"the shop has no table public.{spec.table}"
 
     @contextmanager
     def _settling(self, table: str) -> Iterator[TableResult]:

@@ -13,6 +13,9 @@ from typing import Literal
 Mode = Literal["window", "sweep", "full"]
 Progress = Callable[[str], None]
 
+ABSENT = "absent"
+"""Mode of a table that the shop lacks."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShopOptions:
@@ -45,13 +48,14 @@ class TableResult:
 
     Attributes:
         table: name in the shop; the landing table is `raw.<table>`.
-        mode: window, sweep, full, or skipped (an optional table that the shop lacks).
+        mode: window, sweep, full, or absent (an optional table that the shop lacks).
         read: rows that came from the shop, repeated ones each time.
         added, changed, unchanged: rows that landed: new, different from the table (or back from a tombstone), the same.
         rejected: rows in the shop that must not land; each counts once.
         recovered: quarantine entries closed because the row landed.
         tombstoned: rows marked as gone.
         withheld: vanished rows that the delete guard did not tombstone.
+        absent: why there is nothing to load; blank where the shop has the table.
         notes: what a person may want to know.
         drift: what somebody should act on: unknown columns, secrets among them.
         error: why the table was not finished; what was committed stays.
@@ -67,6 +71,7 @@ class TableResult:
     recovered: int = 0
     tombstoned: int = 0
     withheld: int = 0
+    absent: str = ""
     notes: list[str] = field(default_factory=list)
     drift: list[str] = field(default_factory=list)
     seconds: float = 0.0

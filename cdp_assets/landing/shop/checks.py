@@ -1,31 +1,37 @@
 """The checks of the shop's landing tables, `raw.*`: nothing lost, nothing withheld, nothing unknown, nothing old.
 
-Belongs here: what is true of a table of `raw` whatever it holds, and which checks there are. What its columns hold is
-tested by dbt (`dbt_project/models/staging`); how a check runs is in `shop`.
+Belongs here: what is true of a table of `raw` whatever it holds, and which checks each table has. What its columns hold
+is tested by dbt (`dbt_project/models/staging`); the step that loads the tables runs the checks (`assets`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from psycopg import sql
 
-from cdp_assets.checks import common
-from cdp_assets.landing.shop.specs import TableSpec
+from cdp_assets.landing import loads
+from cdp_assets.landing.shop.specs import SPECS, TableSpec
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
-from cdp_assets.warehouse.connection import Connection
+from cdp_assets.warehouse.connection import Connection, Warehouse
 from cdp_assets.warehouse.ledger import Ledger, Watermark
 
 
 @dataclass
 class ShopTable:
-    """One table of `raw` of one tenant, inside a transaction of the tenant."""
+    """One table of `raw` of one tenant, inside a transaction of the tenant.
+
+    Attributes:
+        told_absent: what the load has just found, as `absent` says it; None looks at the loads before.
+    """
 
     connection: Connection
     tenant_id: str
     spec: TableSpec
     max_quarantine_share: float
+    told_absent: str | None = None
 
     @cached_property
     def watermark(self) -> Watermark:
@@ -33,57 +39,60 @@ class ShopTable:
         return Ledger(self.tenant_id, self.spec.collection).watermark(self.connection)
 
     @cached_property
-    def live(self) -> int:
-        """Rows that the shop still has."""
-        row = self.connection.execute(
-            sql.SQL("select count(*) from {} where tenant_id = %s and _deleted_at is null").format(
-                self.spec.relation
-            ),
-            (self.tenant_id,),
-        ).fetchone()
-        assert row is not None
-        return int(row[0])
+    def landed(self) -> loads.Landed:
+        """Rows that the shop still has, and those that did not land."""
+        return loads.landed(
+            self.connection, self.tenant_id, self.spec.collection, self.spec.relation, "id", "_deleted_at"
+        )
 
     @cached_property
-    def rejected(self) -> int:
-        """Rows that did not land."""
+    def absent(self) -> str:
+        """Why there is nothing to load; blank where the shop has the table, or where nobody has looked yet."""
+        if self.told_absent is not None:
+            return self.told_absent
         row = self.connection.execute(
-            "select count(*) from ops.quarantine where tenant_id = %s and collection = %s and resolved_at is null "
-            "and not landed",
-            (self.tenant_id, self.spec.collection),
+            "select metrics -> %(table)s ->> 'absent' from ops.etl_runs where tenant_id = %(tenant)s "
+            "and dataset = 'raw' and metrics ? %(table)s order by started_at desc limit 1",
+            {"tenant": self.tenant_id, "table": self.spec.table},
         ).fetchone()
-        assert row is not None
-        return int(row[0])
+        return (row[0] if row else None) or ""
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the last load counted the rows in the shop; a window does not."""
+        mark = self.watermark
+        return mark.sweep_at is not None and (mark.window_at is None or mark.window_at <= mark.sweep_at)
 
 
 def row_count(table: ShopTable) -> Measure:
-    """Live rows against those that the last sweep counted in the shop, in the same snapshot."""
-    mark = table.watermark
+    """Live rows and rejects against what the last sweep counted in the shop, in the same snapshot."""
+    mark, found = table.watermark, table.landed
     if mark.sweep_at is None or mark.signature_count is None:
-        return Measure(0, "never loaded")
-    if mark.window_at is not None and mark.window_at > mark.sweep_at:
+        if table.absent:
+            return Measure(0, f"absent: {table.absent}")
+        return Measure(1, f"raw.{table.spec.table} was never loaded", {"rows": found.live})
+    if not table.is_counted:
         return Measure(0, "rows came since the last sweep counted them; the next one will compare")
-    missing = abs(mark.signature_count + mark.withheld_deletes - table.live)
+    expected = mark.signature_count + mark.withheld_deletes
+    missing = abs(expected - found.documents)
     return Measure(
         missing,
-        f"{table.live} rows are live, the shop had {mark.signature_count}",
-        {"rows": table.live, "source_rows": mark.signature_count},
-        ("rows", "rows in the shop", "deletes withheld"),
-        [(table.live, mark.signature_count, mark.withheld_deletes)] if missing else (),
+        f"{found.live} rows are live and {found.rejected} are rejected, the shop had {mark.signature_count}",
+        {"rows": found.live, "rejected": found.rejected, "source_rows": mark.signature_count},
+        ("rows", "rejected", "rows in the shop", "deletes withheld"),
+        [(found.live, found.rejected, mark.signature_count, mark.withheld_deletes)] if missing else (),
     )
 
 
 def quarantine_share(table: ShopTable) -> Measure:
     """Rows that did not land as a share of all."""
     scope = {"tenant": table.tenant_id, "collection": table.spec.collection}
-    return common.rejected_share(
-        table.connection, scope, table.rejected, table.rejected + table.live, table.max_quarantine_share
-    )
+    return loads.rejected_share(table.connection, scope, table.landed, table.max_quarantine_share)
 
 
 def mass_delete_guard(table: ShopTable) -> Measure:
     """Vanished rows that the last sweep did not tombstone."""
-    return common.withheld_deletes(table.watermark, table.spec.collection, table.live)
+    return loads.withheld_deletes(table.watermark, table.spec.collection, table.landed.live)
 
 
 def schema_drift(table: ShopTable) -> Measure:
@@ -109,9 +118,9 @@ def schema_drift(table: ShopTable) -> Measure:
 def freshness(table: ShopTable) -> Measure:
     """Age of the last sweep and of the last load, once there was one."""
     mark = table.watermark
-    if mark.sweep_at is None and mark.window_at is None:
-        return Measure(0, "never loaded: the tenant has no shop, or its shop no such table")
-    return common.age_of_loads(mark)
+    if mark.sweep_at is None and mark.window_at is None and table.absent:
+        return Measure(0, f"absent: {table.absent}")
+    return loads.age_of_loads(mark)
 
 
 _SWEEP = "Materialize raw.{table} for {tenant} with mode SWEEP."
@@ -119,7 +128,7 @@ _SWEEP = "Materialize raw.{table} for {tenant} with mode SWEEP."
 SHOP_CHECKS = (
     Check(
         "row_count",
-        "Live rows are exactly as many as the last sweep counted in the shop.",
+        "Live rows and rejected rows are, together, exactly as many as the last sweep counted in the shop.",
         _SWEEP + " If the difference stays, materialize it with mode FULL.",
         row_count,
         blocking=True,
@@ -152,3 +161,23 @@ SHOP_CHECKS = (
         freshness,
     ),
 )
+
+CHECKS = dict.fromkeys(SPECS, SHOP_CHECKS)
+"""Table -> its checks."""
+
+
+def evaluate(
+    warehouse: Warehouse,
+    tenant_id: str,
+    spec: TableSpec,
+    *,
+    quarantine_share: float,
+    told_absent: str | None,
+    names: Collection[str],
+) -> Iterator[tuple[Check[ShopTable], Measure]]:
+    """Measure the named checks of one table of one tenant, in one transaction."""
+    with warehouse.tenant(tenant_id) as conn:
+        table = ShopTable(conn, tenant_id, spec, quarantine_share, told_absent)
+        for check in CHECKS[spec.table]:
+            if check.name in names:
+                yield check, check.measure(table)
