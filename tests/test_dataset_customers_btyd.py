@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import beta, rankdata
 
-from cdp_assets.datasets.customers import clv
+from cdp_assets.datasets.customers import btyd, clv
 from cdp_assets.datasets.customers.btyd import (
     BgNbd,
     GammaGamma,
@@ -108,6 +109,43 @@ def test_customers_who_may_leave_after_the_first_purchase_are_recognised() -> No
     chance = found.p_alive(*simulated.seen)
     once = simulated.x == 0
     assert chance[once].mean() == pytest.approx(simulated.alive[once].mean(), abs=0.05)
+
+
+@pytest.mark.parametrize("seed", [4, 14])
+def test_the_search_does_not_end_on_the_ridge_that_is_near(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chances to leave that are near 0 or near 1 (a and b below 1): from one start all seem alike."""
+    truth = BgNbd(2.9, 350.0, 0.05, 0.28, after_first=True)
+    seen = (*simulate(truth, 400, seed).seen, np.ones(400))
+    found = fit_bg_nbd(*seen)
+    assert found.b < 1
+    monkeypatch.setattr(btyd, "STARTS", btyd.STARTS[:1])
+    near = fit_bg_nbd(*seen)
+    assert near.b > 5
+
+    def loss(model: BgNbd) -> float:
+        logs = np.log([model.r, model.alpha, model.a, model.b])
+        return 400 * btyd._cost_of(*seen, model.after_first)(logs)[0]
+
+    assert loss(found) < loss(near) - 3
+
+
+def test_many_histories_give_what_all_of_them_say(world: Simulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = (*world.seen, np.ones_like(world.x))
+    whole = fit_bg_nbd(*seen)
+    monkeypatch.setattr(btyd, "MAX_SEARCHED", 700)
+    found = fit_bg_nbd(*seen)
+    assert [found.r, found.alpha, found.a, found.b] == pytest.approx(
+        [whole.r, whole.alpha, whole.a, whole.b], rel=1e-3
+    )
+
+
+def test_parameters_on_a_bound_are_named() -> None:
+    low, high = (math.exp(bound) for bound in btyd.LOG_BOUNDS)
+    assert KNOWN.on_bounds == {}
+    assert BgNbd(0.6, 20.0, low, high).on_bounds == {"a": low, "b": high}
+    assert BgNbd(low, high, 1.0, 1.0).on_bounds == {"r": low, "alpha": high}
 
 
 def test_the_chance_to_be_alive_tells_the_living_from_the_lost(world: Simulated) -> None:

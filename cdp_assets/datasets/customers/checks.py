@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from cdp_assets.datasets.customers.btyd import LOG_BOUNDS
+from cdp_assets.datasets.customers.btyd import EDGE, LOG_BOUNDS, BgNbd
 from cdp_assets.datasets.customers.rfm import SCORES
 from cdp_assets.datasets.frames import UNKNOWN
 from cdp_assets.datasets.model import Audit
@@ -35,9 +35,6 @@ MAX_CORRELATION = 0.3
 
 MIN_RATIO, MAX_RATIO, MIN_ACTUAL = 0.5, 2.0, 50
 """Purchases predicted for the last 60 days against those that came; fewer than 50 vary by a quarter by chance."""
-
-EDGE = 1.001
-"""A parameter so near to a bound was not found, but stopped there."""
 
 
 def everybody_once(audit: Audit) -> Measure:
@@ -157,18 +154,20 @@ def scores_are_monotone(audit: Audit) -> Measure:
 
 
 def model_is_sane(audit: Audit) -> Measure:
-    """Parameters of BG/NBD and Gamma-Gamma above the least that the search allows; frequency and value independent.
+    """Parameters of BG/NBD between the bounds of the search, of Gamma-Gamma above the least; values independent.
 
-    The upper bounds are no fault: customers who are all alike make a pair (a and b, q and gamma) grow without end, and
-    only its ratio is told. a at the least says that nobody leaves.
+    On a bound a parameter was not found: the chance to be alive is then the same for everybody, or that of nobody. The
+    upper bounds of Gamma-Gamma are no fault: values that are all alike make q and gamma grow without end, and only
+    their ratio is told.
     """
     numbers = audit.built.numbers
     if numbers["btyd_model"] == "none":
         return Measure(0, f"no model: {numbers['btyd_why']}", {"faults": 0})
-    low = math.exp(LOG_BOUNDS[0]) * EDGE
-    values = {name: float(numbers[f"btyd_{name}"]) for name in ("r", "alpha", "p")}
-    values["q - 1"] = float(numbers["btyd_q"]) - 1
-    wrong = [(name, f"{value:.4g}") for name, value in values.items() if not value > low]
+    r, alpha, a, b = (float(numbers[f"btyd_{name}"]) for name in ("r", "alpha", "a", "b"))
+    wrong = [(name, f"{value:.4g}") for name, value in BgNbd(r, alpha, a, b).on_bounds.items()]
+    low = math.exp(LOG_BOUNDS[0] + EDGE)
+    values = {"p": float(numbers["btyd_p"]), "q - 1": float(numbers["btyd_q"]) - 1}
+    wrong += [(name, f"{value:.4g}") for name, value in values.items() if not value > low]
     correlation = float(numbers["btyd_correlation"])
     if abs(correlation) >= MAX_CORRELATION:
         wrong.append(("correlation of frequency and value", f"{correlation:.2f}"))
@@ -244,7 +243,7 @@ CHECKS: tuple[Check[Audit], ...] = (
     ),
     Check(
         "model_is_sane",
-        "Parameters above the least that the search allows; frequency and value correlated by less than 0.3.",
+        "Parameters between the bounds of the search; frequency and value correlated by less than 0.3.",
         "take p_alive and clv_180 with care: few repeat buyers, or values that depend on frequency",
         model_is_sane,
     ),
