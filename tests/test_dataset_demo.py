@@ -161,7 +161,7 @@ def test_a_value_of_all_who_bought_once_is_no_drift(clean: Clean) -> None:
     spend = audit.table["expected_spend"].drop_nulls().to_numpy()
     assert spend.std() < 0.1 * spend.mean()
     assert drift(audit).passed
-    assert [name for name, _ in drift(replace(audit, pooled=())).sample] == ["expected_spend"]
+    assert "expected_spend" in {name for name, *_ in drift(replace(audit, pooled=())).sample}
 
 
 # -- the ledger --------------------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ class Audit:
         history: rows of the versions that were published before, oldest first.
         read_previous: reads the version that is published now; None before the first.
         key: columns that make a row of `table` unique.
-        pooled: columns in which all rows share an estimate; see `Dataset`.
+        pooled: columns that one number of all rows moves; see `Dataset`.
     """
 
     scope: Scope
@@ -137,8 +137,9 @@ class Dataset:
         continues: files of the published version that the build takes as `previous` (name -> bytes, of those that are
             there), where ids or history go on from version to version.
         sorts_by: order of the rows in the file; the key when left out.
-        pooled: columns in which an estimate that all rows share stands for most of the value: it moves every row at
-            once, which is one number's chance, not that of so many rows. Drift looks at the columns they are made of.
+        pooled: columns in which one number of all rows stands for most of the value: an estimate that they share, a
+            rank or a place among them, a calendar. It moves every row at once, which is one number's chance, not that
+            of so many rows. Drift looks at the columns they are made of.
     """
 
     name: str

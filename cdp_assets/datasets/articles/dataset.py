@@ -22,6 +22,8 @@ ARTICLES = Dataset(
     pictures=pictures,
     shows=("article_id", "prod_name", "category_path", "price", "currency", "stock_bucket", "desc_lang"),
     continues=(FINGERPRINTS,),
+    # each is a place among the prices or stocks of all
+    pooled=("normalized_price", "normalized_stock", "price_pct_in_category", "price_robust_z"),
 )
 
 ARTICLES_TFIDF = Dataset(
@@ -34,6 +36,7 @@ ARTICLES_TFIDF = Dataset(
     build=tfidf.build,
     checks=tfidf.CHECKS,
     shows=("article_id", "tfidf_vector_ref", "n_terms", "norm"),
+    pooled=("tfidf_vector_ref",),
 )
 
 ARTICLES_IMAGE_VECTORS = Dataset(

@@ -29,8 +29,23 @@ CUSTOMER_FEATURES = Dataset(
     checks=CHECKS,
     pictures=pictures,
     # views of 20 that nobody had weigh more than the handful that most customers have, and what all spend more than
-    # the one or two purchases that are known of most
-    pooled=("conversion_rate_smoothed", "cart_abandon_rate_smoothed", "expected_spend"),
+    # the one or two purchases that are known of most; a score is a rank, and one order more or less moves all who tie
+    pooled=(
+        "conversion_rate_smoothed",
+        "cart_abandon_rate_smoothed",
+        "expected_spend",
+        "p_alive",
+        "expected_purchases_30",
+        "expected_purchases_90",
+        "expected_purchases_180",
+        "clv_180",
+        "lifetime_value_estimate",
+        "r_score",
+        "f_score",
+        "m_score",
+        "rfm_score",
+        "price_level",
+    ),
     shows=(
         "customer_id",
         "rfm_segment",

@@ -10,6 +10,7 @@ import math
 
 import polars as pl
 
+from cdp_assets.datasets.common_checks import CHANCE, chance_of
 from cdp_assets.datasets.frames import UNKNOWN
 from cdp_assets.datasets.model import Audit
 from cdp_assets.datasets.reviews.contract import LABELS
@@ -159,10 +160,11 @@ def labels_stay(audit: Audit) -> Measure:
         return Measure(0, "nothing to compare with: no version before, or too few rows")
     p, q = _shares(before), _shares(audit.table)
     moved = sum((now - then) * math.log(now / then) for then, now in zip(p, q, strict=True))
+    limit = MAX_LABEL_PSI + chance_of(len(p), before.height, audit.table.height, CHANCE)
     return Measure(
-        int(moved > MAX_LABEL_PSI),
-        f"labels have a PSI of {moved:.3f} against the version before ({MAX_LABEL_PSI} is tolerated)",
-        {"psi": moved, "max_psi": MAX_LABEL_PSI},
+        int(moved > limit),
+        f"labels have a PSI of {moved:.3f} against the version before ({limit:.3f} is tolerated)",
+        {"psi": moved, "max_psi": limit},
         severity=Severity.WARN,
     )
 
@@ -215,7 +217,7 @@ CHECKS: tuple[Check[Audit], ...] = (
     ),
     Check(
         "labels_stay",
-        "Population stability index of the labels against the version before, against 0.25.",
+        "Population stability index of the labels against the version before: 0.25 above chance warns.",
         "compare the shares on the asset's page: a campaign or a bad batch of goods, or a change of the lexicon",
         labels_stay,
     ),

@@ -39,4 +39,6 @@ REVIEW_PRODUCTS = Dataset(
     reads=("reviews_nlp",),
     build=products.build,
     shows=("article_id", "n_reviews", "rating_mean", "rating_bayes", "sentiment_mean", "top_complaints"),
+    # ten ratings of the category's mean weigh more than the few that most articles have
+    pooled=("rating_bayes",),
 )

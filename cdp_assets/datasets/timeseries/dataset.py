@@ -25,6 +25,7 @@ DAILY = Dataset(
     checks=DAILY_CHECKS,
     pictures=pictures.of_daily,
     shows=("level", "series_id", "date", "daily_sales", "daily_revenue", "rolling_7", "rolling_7_lag1"),
+    pooled=("weekday", "month", "year", "days_to_holiday", "days_from_holiday", "promo_depth"),
 )
 
 WEEKLY = Dataset(
@@ -38,6 +39,7 @@ WEEKLY = Dataset(
     checks=WEEKLY_CHECKS,
     pictures=pictures.of_weekly,
     shows=("level", "series_id", "week_start", "weekly_sales", "weekly_revenue", "rolling_4"),
+    pooled=("iso_year", "iso_week", "promo_days", "holiday_days"),
 )
 
 FORECAST = Dataset(
