@@ -16,6 +16,7 @@ import dagster as dg
 from cdp_assets import policies
 from cdp_assets.partitions import TENANT_DIMENSION, tenants
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.freshness import Recipe
 from cdp_assets.warehouse.registry import Summary, Trigger, record_run
 from cdp_assets.warehouse.tables import TableReport
 
@@ -54,7 +55,12 @@ def tenant_of(context: dg.AssetExecutionContext) -> str:
 
 
 def recorded(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, dataset: str, as_of: datetime | None = None
+    context: dg.AssetExecutionContext,
+    warehouse: Warehouse,
+    dataset: str,
+    as_of: datetime | None = None,
+    *,
+    recipe: Recipe | None = None,
 ) -> AbstractContextManager[Summary]:
     """An entry of `ops.etl_runs` around the run of one asset for one partition; `dataset` is `schema.table`."""
     return record_run(
@@ -66,6 +72,7 @@ def recorded(
         orchestrator_run_id=context.run.run_id,
         attempt=context.retry_number + 1,
         as_of=as_of,
+        recipe=recipe,
     )
 
 

@@ -84,7 +84,7 @@ def tenants_to_model(warehouse: Warehouse) -> list[Tenant]:
     found = []
     for tenant in active_tenants(warehouse):
         with warehouse.tenant(tenant.tenant_id) as conn:
-            if not is_current(conn, tenant.tenant_id):
+            if not is_current(conn, tenant):
                 found.append(tenant)
     return found
 

@@ -159,7 +159,7 @@ def _materialize(chosen: list[Tenant]) -> dict[str, list[Line]]:
             for doing, name in STAGES:
                 if name == "shop_sweep" and tenant.shop is None:
                     continue
-                if name == "marts_refresh" and _is_modeled(tenant.tenant_id):
+                if name == "marts_refresh" and _is_modeled(tenant):
                     err.print(f"{tenant.tenant_id}: the marts hold all that was landed")
                     continue
                 made = [key for key in order if key in jobs[name].asset_layer.executable_asset_keys]
@@ -212,9 +212,9 @@ def _segments(instance: dg.DagsterInstance, tenant: Tenant) -> list[str]:
     ]
 
 
-def _is_modeled(tenant_id: str) -> bool:
-    with open_warehouse() as warehouse, warehouse.tenant(tenant_id) as conn:
-        return is_current(conn, tenant_id)
+def _is_modeled(tenant: Tenant) -> bool:
+    with open_warehouse() as warehouse, warehouse.tenant(tenant.tenant_id) as conn:
+        return is_current(conn, tenant)
 
 
 def _close_killed(instance: dg.DagsterInstance) -> None:

@@ -13,9 +13,9 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 from cdp_assets import policies
 from cdp_assets.asset_runs import recorded, table_metadata
-from cdp_assets.modeling.current import PART, WHOLE
+from cdp_assets.modeling.current import PART, WHOLE, recipe
 from cdp_assets.modeling.outcome import BuildFailed
-from cdp_assets.modeling.project import PROJECT, ProjectError, digest_of_files, prepared_manifest
+from cdp_assets.modeling.project import PROJECT, ProjectError, prepared_manifest
 from cdp_assets.partitions import tenants
 from cdp_assets.resources import Transform
 from cdp_assets.warehouse.connection import Warehouse
@@ -66,10 +66,9 @@ def _built(
     tenant_id = context.partition_key
     try:
         tenant = active_tenant(warehouse, tenant_id)
+        yield from _recorded_build(context, transform, warehouse, tenant, dataset)
     except TenantError as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
-    try:
-        yield from _recorded_build(context, transform, warehouse, tenant, dataset)
     except BuildFailed as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=error.is_transient) from error
     except ProjectError as error:
@@ -83,8 +82,8 @@ def _recorded_build(
     tenant: Tenant,
     dataset: str,
 ) -> Iterator[Any]:
-    digest = digest_of_files()
-    with recorded(context, warehouse, dataset) as summary:
+    made_of = recipe(tenant) if dataset == WHOLE else None
+    with recorded(context, warehouse, dataset, recipe=made_of) as summary:
         counts: dict[str, int] = {}
         for event in transform.build(context, tenant):
             if isinstance(event, dg.Output | dg.AssetMaterialization):
@@ -100,7 +99,7 @@ def _recorded_build(
                 context.add_asset_metadata(table_metadata(report), asset_key=key)
             yield event
         summary.rows_out = sum(counts.values())
-        summary.metrics = {"rows": counts, "project": digest}
+        summary.metrics = {"rows": counts}
 
 
 @dbt_assets(

@@ -1,29 +1,38 @@
-"""Whether a tenant's marts are what its landed rows and the models of today give.
+"""Of what a tenant's marts are made, and whether they are what a build would make.
 
-Belongs here: asking the registry of runs. Does not belong here: building (`assets`), and who asks (schedules and
-`cdp pipeline`).
+Belongs here: what dbt reads and writes, and what else its rows follow from. Does not belong here: building (`assets`),
+and comparing (`warehouse.freshness`).
 """
 
 from __future__ import annotations
 
 from cdp_assets.modeling.project import digest_of_files
 from cdp_assets.warehouse.connection import Connection
+from cdp_assets.warehouse.freshness import Recipe, current_run, facts_of
+from cdp_assets.warehouse.tenants import Tenant
 
 WHOLE, PART = "dbt", "dbt.part"
-"""Names in `ops.etl_runs` of runs of all models and of some; the metrics say by which project they were built."""
+"""Names in `ops.etl_runs` of runs of all models and of some."""
+
+LANDED = ("cdp", "raw")
+"""Schemas that the views of staging and intermediate read: whoever reads a view reads these."""
 
 
-def is_current(connection: Connection, tenant_id: str) -> bool:
-    """Whether the last build of all models succeeded, by the models of today, and nothing was landed since it began.
+def recipe(tenant: Tenant) -> Recipe:
+    """Of what all models of a tenant are made.
 
-    Inside a transaction of the tenant. Tests are no reason to build: they look at rows, and the rows are the same.
+    Raises:
+        TenantError: the tenant's clock cannot be read.
+        ProjectError: the dbt project is not there.
     """
-    row = connection.execute(
-        "select built.status = 'success' and built.metrics ->> 'project' = %(project)s and not exists ("
-        "select from ops.etl_runs as landed where landed.tenant_id = built.tenant_id and landed.rows_out > 0 "
-        "and (landed.dataset = 'raw' or landed.dataset like 'cdp.%%') and landed.finished_at >= built.started_at) "
-        "from ops.etl_runs as built where built.tenant_id = %(tenant)s and built.dataset = %(whole)s "
-        "order by built.started_at desc limit 1",
-        {"project": digest_of_files(), "tenant": tenant_id, "whole": WHOLE},
-    ).fetchone()
-    return row is not None and bool(row[0])
+    return Recipe(LANDED, ("marts",), {**facts_of(tenant), "project": digest_of_files()})
+
+
+def is_current(connection: Connection, tenant: Tenant) -> bool:
+    """Whether a build of all models would change nothing, inside a transaction of the tenant.
+
+    Raises:
+        TenantError: the tenant's clock cannot be read.
+        ProjectError: the dbt project is not there.
+    """
+    return current_run(connection, tenant.tenant_id, WHOLE, recipe(tenant)) is not None

@@ -20,7 +20,9 @@ from typing import Any, Literal
 
 from psycopg.types.json import Jsonb
 
+from cdp_assets.warehouse import freshness
 from cdp_assets.warehouse.connection import Connection, Warehouse
+from cdp_assets.warehouse.freshness import Recipe
 
 Trigger = Literal["schedule", "sensor", "manual", "backfill"]
 Status = Literal["success", "failed", "skipped", "quarantined"]
@@ -64,44 +66,55 @@ def record_run(
     attempt: int = 1,
     as_of: datetime | None = None,
     config_hash: str | None = None,
+    recipe: Recipe | None = None,
 ) -> Iterator[Summary]:
     """Keep one entry open around the work; an exception closes it as failed and goes on.
 
-    `partition_key` is the tenant when left out.
+    `partition_key` is the tenant when left out. The `recipe` is what the rows follow from, as it is before any of them
+    is read: by it `freshness.current_run` tells later whether the run need be repeated.
     """
     summary = Summary(run_id=str(uuid.uuid4()))
     commit, dirty = git_state()
     with warehouse.tenant(tenant_id) as conn:
+        made_from = None if recipe is None else Jsonb(freshness.made_from(conn, tenant_id, recipe))
         conn.execute(
             "insert into ops.etl_runs (tenant_id, run_id, dataset, partition_key, as_of, status, attempt, trigger, "
-            "orchestrator_run_id, code_version, git_sha, git_dirty, config_hash) "
-            "values (%s, %s, %s, %s, %s, 'running', %s, %s, %s, %s, %s, %s, %s)",
+            "orchestrator_run_id, code_version, git_sha, git_dirty, config_hash, made_from) "
+            "values (%s, %s, %s, %s, %s, 'running', %s, %s, %s, %s, %s, %s, %s, %s)",
             (tenant_id, summary.run_id, dataset, partition_key or tenant_id, as_of, attempt, trigger,
-             orchestrator_run_id, code_version(), commit, dirty, config_hash),
+             orchestrator_run_id, code_version(), commit, dirty, config_hash, made_from),
         )  # fmt: skip
     began = perf_counter()
     try:
         yield summary
     except BaseException as error:
         message = f"{type(error).__name__}: {error}".strip()
-        _close(warehouse, tenant_id, summary, "failed", perf_counter() - began, message[:2000])
+        _close(warehouse, tenant_id, summary, "failed", perf_counter() - began, error=message[:2000])
         raise
-    _close(warehouse, tenant_id, summary, summary.status, perf_counter() - began, None)
+    _close(warehouse, tenant_id, summary, summary.status, perf_counter() - began, recipe=recipe)
 
 
 def _close(
-    warehouse: Warehouse, tenant_id: str, summary: Summary, status: str, seconds: float, error: str | None
+    warehouse: Warehouse,
+    tenant_id: str,
+    summary: Summary,
+    status: str,
+    seconds: float,
+    *,
+    error: str | None = None,
+    recipe: Recipe | None = None,
 ) -> None:
     with warehouse.tenant(tenant_id) as conn:
+        left_at = None if recipe is None else freshness.left_at(conn, tenant_id, recipe)
         conn.execute(
             "update ops.etl_runs set status = %s, finished_at = now(), duration_s = %s, rows_in = %s, rows_out = %s, "
             "rows_rejected = %s, min_event_ts = %s, max_event_ts = %s, input_fingerprint = %s, "
-            "artifact_uri = %s, artifact_sha256 = %s, bytes = %s, schema_hash = %s, metrics = %s, error = %s "
-            "where tenant_id = %s and run_id = %s",
+            "artifact_uri = %s, artifact_sha256 = %s, bytes = %s, schema_hash = %s, metrics = %s, error = %s, "
+            "left_at = %s where tenant_id = %s and run_id = %s",
             (status, round(seconds, 3), summary.rows_in, summary.rows_out, summary.rows_rejected,
              summary.min_event_ts, summary.max_event_ts, summary.input_fingerprint, summary.artifact_uri,
-             summary.artifact_sha256, summary.bytes, summary.schema_hash, Jsonb(summary.metrics), error, tenant_id,
-             summary.run_id),
+             summary.artifact_sha256, summary.bytes, summary.schema_hash, Jsonb(summary.metrics), error, left_at,
+             tenant_id, summary.run_id),
         )  # fmt: skip
 
 

@@ -204,6 +204,14 @@ $$;
 
 comment on procedure ops.fold_changes (text) is 'Makes one row per table of the tenant''s counted changes';
 
+-- What a build was made from, and the counter of what it made: equal both, it need not be made again.
+alter table ops.etl_runs add column made_from jsonb;
+alter table ops.etl_runs add column left_at bigint;
+comment on column ops.etl_runs.made_from is 'What the rows follow from: change counters of the tables that were read, digests of options and code, zone, day. Null: the run makes nothing that could be current';
+comment on column ops.etl_runs.left_at is 'Change counter of the tables that the run makes, as it left them; null until it succeeded';
+create index etl_runs_started on ops.etl_runs (tenant_id, dataset, started_at desc);
+create index etl_runs_left on ops.etl_runs (tenant_id, dataset, left_at) where left_at is not null;
+
 -- The caller writes his own counter: no role gains rights by the triggers. A row more only causes a build more.
 grant select, insert, update, delete on ops.change to cdp_pipeline;
 grant insert on ops.change to cdp_transform;
