@@ -9,9 +9,10 @@ from __future__ import annotations
 import polars as pl
 
 from cdp_assets.datasets.model import Built, Scope
-from cdp_assets.datasets.reviews import authenticity
+from cdp_assets.datasets.reviews import authenticity, learned
 from cdp_assets.datasets.reviews.contract import Reviews
 from cdp_assets.datasets.reviews.language import LANGUAGES, NONE
+from cdp_assets.datasets.reviews.learned import Lesson
 from cdp_assets.datasets.reviews.normalise import normalise
 from cdp_assets.datasets.reviews.sentiment import Opinions, opinions
 
@@ -26,7 +27,19 @@ def build(scope: Scope, reviews: pl.DataFrame, articles: pl.DataFrame, purchases
     """
     reviews = reviews.sort("review_id")
     texts = normalise(reviews["comment"]).with_row_index("text_id")
+    # the same words in whatever order, case, accents and number: SHA-256 is the same on every machine
+    texts = texts.with_columns(authenticity.text_key(texts["folded"]))
     said = opinions(texts.select("text_id", "said"))
+    rated = reviews.filter(pl.col("rating").is_not_null()).join(texts, on="comment").select(
+        "text_id", "rating", "customer_id", "created_at", "review_id"
+    )  # fmt: skip
+    read, lessons = learned.read_again(
+        rated,
+        texts.select("text_id", "clean_text", "folded", "text_key").join(
+            said.texts, on="text_id", maintain_order="left"
+        ),
+    )
+    said = Opinions(said.texts.drop(read.columns[1:]).join(read, on="text_id"), said.aspects)
     local_day = pl.col("created_at").dt.convert_time_zone(scope.timezone).dt.date()
     table = (
         reviews.join(_described(texts, said), on="comment", how="left", maintain_order="left")
@@ -57,7 +70,12 @@ def build(scope: Scope, reviews: pl.DataFrame, articles: pl.DataFrame, purchases
         .pipe(authenticity.verified, purchases)
         .select(*Reviews.columns())
     )
-    return Built(table, time_column="created_at", numbers=_numbers(table))
+    return Built(
+        table,
+        files={learned.CARD: learned.card(lessons)},
+        time_column="created_at",
+        numbers={**_numbers(table), **_taught(lessons)},
+    )
 
 
 def _described(texts: pl.DataFrame, said: Opinions) -> pl.DataFrame:
@@ -70,11 +88,21 @@ def _described(texts: pl.DataFrame, said: Opinions) -> pl.DataFrame:
         .join(aspects, on="text_id", how="left", maintain_order="left")
         .with_columns(
             pl.col("clean_text").str.split(" ").list.len().cast(pl.Int64).alias("review_length"),
-            # the same words in whatever order, case, accents and number: SHA-256 is the same on every machine
-            authenticity.text_key(texts["folded"]),
         )
         .drop("text_id", "said", "folded")
     )
+
+
+def _taught(lessons: list[Lesson]) -> dict[str, float | int | str]:
+    """Who reads each language, and how well: macro-F1 against the stars, for the check and the asset's page."""
+    numbers: dict[str, float | int | str] = {}
+    for lesson in lessons:
+        numbers[f"sentiment_{lesson.family}"] = lesson.answers
+        numbers[f"rated_{lesson.family}"] = lesson.rated
+        if lesson.lexicon_f1 is not None and lesson.learned_f1 is not None:
+            numbers[f"f1_lexicon_{lesson.family}"] = lesson.lexicon_f1
+            numbers[f"f1_learned_{lesson.family}"] = lesson.learned_f1
+    return numbers
 
 
 def _numbers(table: pl.DataFrame) -> dict[str, float | int | str]:

@@ -13,6 +13,7 @@ import polars as pl
 from cdp_assets.datasets.common_checks import CHANCE, chance_of
 from cdp_assets.datasets.frames import UNKNOWN
 from cdp_assets.datasets.model import Audit
+from cdp_assets.datasets.reviews import learned
 from cdp_assets.datasets.reviews.contract import LABELS
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 
@@ -27,6 +28,9 @@ MIN_TEXTS = 30
 """Texts of a language below which a share says little."""
 
 MAX_LABEL_PSI = 0.25
+
+MIN_F1 = 0.4
+"""Macro-F1 against the stars below which words and stars have little to do with each other; guessing has 0.33."""
 
 MAX_SPAM = 0.1
 """Of all reviews: spam is one in seventy on an ordinary shop, a wave of it is somebody at work."""
@@ -153,6 +157,33 @@ def spam(audit: Audit) -> Measure:
     )
 
 
+def agrees_with_stars(audit: Audit) -> Measure:
+    """Macro-F1 of the labels against the stars of the same reviews, by language: the lexicon's and the learned model's.
+
+    A review is read by a model that never saw its stars. Languages with too few rated texts are not measured.
+    """
+    numbers = audit.built.numbers
+    families = sorted(name.removeprefix("f1_learned_") for name in numbers if name.startswith("f1_learned_"))
+    columns = ("rated", "sentiment", "f1_lexicon", "f1_learned")
+    rows = [(family, *(numbers[f"{column}_{family}"] for column in columns)) for family in families]
+    weak = [row for row in rows if max(map(float, row[3:])) < MIN_F1]
+    said = [
+        f"{family}: {reader} reads it; lexicon {lexicon:.2f}, learned {taught:.2f} over {rated} rated texts"
+        for family, rated, reader, lexicon, taught in rows
+    ]
+    return Measure(
+        len(weak),
+        "; ".join(said) or f"no language has the {learned.MIN_RATINGS} rated texts that a comparison takes",
+        {
+            **{name: float(score) for name, score in numbers.items() if name.startswith("f1_")},
+            "min_f1": MIN_F1,
+        },
+        ("language", "rated texts", "read by", "F1 of the lexicon", "F1 of the model"),
+        weak,
+        Severity.WARN,
+    )
+
+
 def labels_stay(audit: Audit) -> Measure:
     """Population stability index of the sentiment labels against the version before."""
     before = audit.previous
@@ -208,6 +239,14 @@ CHECKS: tuple[Check[Audit], ...] = (
         "read texts of the language in datasets.{table}: its words are missing in the lexicon, or the language is not "
         "the one that was told",
         no_language_is_blind,
+    ),
+    Check(
+        "agrees_with_stars",
+        "Macro-F1 of negative, neutral and positive against the stars, per language with 300 rated texts: of the "
+        "lexicon, and of the model that the tenant's own reviews taught; the better one answers. At least 0.4.",
+        "read reviews of the language whose stars and labels differ (rating_sentiment_conflict in datasets.{table}): "
+        "stars that mean something else, or a scale that was turned round",
+        agrees_with_stars,
     ),
     Check(
         "spam",

@@ -9,7 +9,7 @@ from cdp_assets.datasets.reviews.aspects import ASPECTS
 from cdp_assets.datasets.reviews.language import LANGUAGES
 
 LABELS = ("negative", "neutral", "positive")
-METHODS = ("vader", "lexicon", "lexicon+vader", "none")
+METHODS = ("vader", "lexicon", "lexicon+vader", "learned", "none")
 
 
 class Reviews(dy.Schema):

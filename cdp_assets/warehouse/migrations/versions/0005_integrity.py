@@ -9,6 +9,7 @@ FILES = (
     "0005_changes.sql",
     "0005_removal.sql",
     "0005_tenants.sql",
+    "0005_reviews.sql",
 )
 
 
