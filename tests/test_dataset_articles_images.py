@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -133,6 +135,27 @@ def test_what_is_transparent_is_white_and_what_lies_on_its_side_stands_up() -> N
     exif[0x0112] = 6
     assert images.decoded(encoded(lying, "JPEG")).size == (40, 20)
     assert images.decoded(encoded(lying, "JPEG", exif=exif)).size == (20, 40)
+
+
+def deep_grey(**options: Any) -> bytes:
+    """A PNG of 16 bits: a ramp from black to white over 256 columns."""
+    ramp = np.tile((np.arange(256) * 257).astype(np.uint16), (16, 1))
+    held = BytesIO()
+    Image.fromarray(ramp).save(held, "PNG", **options)
+    return held.getvalue()
+
+
+def test_sixteen_bits_of_grey_are_scaled() -> None:
+    image = images.decoded(deep_grey())
+    assert [image.getpixel((column, 8)) for column in (0, 64, 128, 255)] == [
+        (grey, grey, grey) for grey in (0, 64, 128, 255)
+    ]
+
+
+def test_a_transparent_grey_of_sixteen_bits_is_white() -> None:
+    image = images.decoded(deep_grey(transparency=64 * 257))
+    assert image.getpixel((64, 8)) == (255, 255, 255)
+    assert image.getpixel((65, 8)) == (65, 65, 65)
 
 
 def bomb(side: int) -> bytes:

@@ -11,6 +11,7 @@ import warnings
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 from upath import UPath
 
@@ -96,11 +97,13 @@ def decoded(content: bytes) -> Image:
             with Image.open(BytesIO(content), formats=sorted(set(FORMATS.values()))) as opened:
                 if opened.width * opened.height > MAX_PIXELS:
                     raise ImageError(f"has {opened.width} x {opened.height} pixels")
-                opened.draft(
-                    "RGB", (MAX_SIDE, MAX_SIDE)
-                )  # JPEG alone: decodes an eighth where that is enough
-                opened.thumbnail((MAX_SIDE, MAX_SIDE))
-                image = ImageOps.exif_transpose(opened)
+                # JPEG alone: decodes an eighth where that is enough
+                opened.draft("RGB", (MAX_SIDE, MAX_SIDE))
+                image: Image.Image = opened
+                if opened.mode.startswith("I"):
+                    image = _of_eight_bits(ImageOps.exif_transpose(opened))
+                image.thumbnail((MAX_SIDE, MAX_SIDE))
+                image = ImageOps.exif_transpose(image)
     except ImageError:
         raise
     except Exception as error:  # damaged files raise whatever the decoder of their format meets
@@ -109,3 +112,18 @@ def decoded(content: bytes) -> Image:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
+
+
+def _of_eight_bits(deep: Image) -> Image:
+    """A grey image of 16 bits, scaled: Pillow's own conversion cuts all above 255 to white.
+
+    The one grey that such a file may declare as transparent becomes so.
+    """
+    from PIL import Image
+
+    greys = np.asarray(deep)
+    image = Image.fromarray((greys >> 8).astype(np.uint8))
+    clear = deep.info.get("transparency")
+    if clear is not None:
+        image.putalpha(Image.fromarray(np.where(greys == clear, 0, 255).astype(np.uint8)))
+    return image
