@@ -92,6 +92,42 @@ def test_a_negator_reaches_the_next_opinion_only() -> None:
     assert label_of("không đẹp giao nhanh lắm") != label_of("không đẹp")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "không đẹp như hình", "không tốt như mong đợi", "chẳng đẹp như ảnh", "ko đẹp lắm như quảng cáo",
+        "khong dep nhu hinh", "không được như mong đợi", "không đúng như mô tả", "màu không giống như hình",
+    ],
+)  # fmt: skip
+def test_negation_holds_for_the_comparison_of_its_phrase(text: str) -> None:
+    assert label_of(text) == "negative"
+
+
+def test_negation_holds_for_what_is_joined_and_alike() -> None:
+    assert label_of("không đẹp và bền") == "negative"
+    assert label_of("không đắt và đẹp") == "positive"
+
+
+def test_a_comparison_without_a_negator_is_praise() -> None:
+    assert label_of("đẹp như hình") == label_of("đúng như mong đợi") == "positive"
+
+
+@pytest.mark.parametrize("text", ["giá 50 k rẻ", "giá 250 K đẹp", "túi 5 kg đẹp", "giá 50k rẻ"])
+def test_a_unit_after_a_number_negates_nothing(text: str) -> None:
+    assert label_of(text) == "positive"
+
+
+def test_a_negator_after_a_price_still_negates() -> None:
+    assert score_of("giá 20k k đẹp") < 0.5
+
+
+@pytest.mark.parametrize(
+    "text", ["chả ra gì", "hàng chẳng ra gì", "ko ra gì", "dùng không ra hồn", "cha ra gi"]
+)
+def test_good_for_nothing_is_a_complaint(text: str) -> None:
+    assert label_of(text) == "negative"
+
+
 def test_not_only_is_no_negation() -> None:
     assert label_of("Không chỉ đẹp mà còn bền") == "positive"
 

@@ -81,7 +81,8 @@ STEMS: dict[float, str] = {
         láo=, coi thường khách, khinh khách, bom hàng, không bao giờ mua, không bao giờ quay lại, không mua lại,
         không quay lại, đừng mua, đừng ai mua, không nên mua, không đáng tiền, không đáng mua, vứt, vứt đi,
         bỏ đi=, bỏ xó, vứt xó, rác rưởi, như rác, đồ rác, cháy nổ, nguy hiểm, tẩy chay, cạch mặt, cạch=, né=,
-        né gấp, một đi không trở lại
+        né gấp, một đi không trở lại, không ra gì, chẳng ra gì, chả ra gì, không ra hồn, chẳng ra hồn, chả ra hồn,
+        không ra sao, chẳng ra sao, chả ra sao, không đâu vào đâu, chẳng đâu vào đâu
     """,
 }
 """Strength -> stems, separated by commas."""
@@ -105,6 +106,16 @@ NEGATORS = """
     không, ko, k, kh, hok, hông, hem=, hổng, kg, kô, chẳng, chả=, chưa, đừng=, không phải, không hề, chẳng hề,
     chưa hề, không được, không bị, chưa được, không có, không còn, chớ=, đâu có, hết=
 """
+
+COMPARISONS = """
+    đúng mô tả, đúng hàng, đúng mẫu, đúng màu, đúng size, đúng hình, đúng như hình, đúng ảnh, giống hình, giống ảnh,
+    giống mô tả, giống mẫu, như hình, như ảnh, như mô tả, như quảng cáo, như mong đợi, đúng như mô tả,
+    đúng như mong đợi, y hình, y như hình
+"""
+"""Stems that compare the goods with what was shown or hoped for."""
+
+JOINS = "và, hay, hoặc, lẫn, cũng như"
+"""What carries a negation on to the next stem."""
 
 BEFORE: dict[float, str] = {
     1.3: "rất, rất rất, quá, quá là, cực, cực kỳ, cực kì, siêu, vô cùng, hết sức, thật sự, thực sự, thật là, toàn, max",

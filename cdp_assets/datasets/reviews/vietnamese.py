@@ -18,6 +18,12 @@ from cdp_assets.datasets.reviews.clauses import bare, wrapped
 NEGATED = -0.74
 """VADER's factor: not good is less bad than bad."""
 
+COMPLAINT = -1.8
+"""Strength of `not as in the picture`: that goods are not what was shown is a complaint, not a lesser praise."""
+
+_UNIT = r"(\d)  (k|kg) "
+"""A thousand or a kilogram after a number; elsewhere both are short for `không`."""
+
 _MARK = "\ue000"
 
 
@@ -31,7 +37,7 @@ def keys(listed: str) -> dict[str, str]:
 
 @cache
 def lexicon() -> pl.DataFrame:
-    """Spelling, code and meaning: strength (0 for neutral marks), negates, before, after (factors)."""
+    """Spelling, code and meaning: strength (0 for neutral marks), negates, compares, joins, before, after (factors)."""
     meaning: dict[str, dict[str, Any]] = {}
 
     def add(listed: str, name: str, value: float | bool) -> None:
@@ -45,6 +51,8 @@ def lexicon() -> pl.DataFrame:
     for strength, faces in lexicon_vi.FACES.items():
         add(",".join(faces), "strength", strength)
     add(lexicon_vi.NEGATORS, "negates", True)
+    add(lexicon_vi.COMPARISONS, "compares", True)
+    add(lexicon_vi.JOINS, "joins", True)
     for name, factors in (("before", lexicon_vi.BEFORE), ("after", lexicon_vi.AFTER)):
         for factor, listed in factors.items():
             add(listed, name, factor)
@@ -52,8 +60,8 @@ def lexicon() -> pl.DataFrame:
     return pl.DataFrame(
         [{"spelling": spelling, **meaning[spelling]} for spelling in longest_first],
         schema={
-            "spelling": pl.String, "strength": pl.Float64, "negates": pl.Boolean, "before": pl.Float64,
-            "after": pl.Float64,
+            "spelling": pl.String, "strength": pl.Float64, "negates": pl.Boolean, "compares": pl.Boolean,
+            "joins": pl.Boolean, "before": pl.Float64, "after": pl.Float64,
         },
     ).with_columns(pl.format("{}{}", pl.lit(_MARK), pl.int_range(pl.len())).alias("token"))  # fmt: skip
 
@@ -62,13 +70,16 @@ def strengths(clauses: pl.DataFrame) -> pl.DataFrame:
     """Sum of strengths of each clause (clause_id, words): clause_id, strength; clauses without an opinion are left out.
 
     A stem counts -0.74 times itself when a negator stands among the three words before it, with no other stem between,
-    and is strengthened or weakened by intensifiers among the two words on its side of it.
+    and is strengthened or weakened by intensifiers among the two words on its side of it. The negation holds to the end
+    of its phrase: for the comparison that follows (`không đẹp như hình`, -1.8), and for a stem of the same sign that is
+    joined to it (`không đẹp và bền`).
     """
     known = lexicon()
     tokens = (
         clauses.select(
             "clause_id",
             pl.col("words")
+            .str.replace_all(_UNIT, "${1}${2} ")
             .str.replace_many(
                 [wrapped(word) for word in lexicon_vi.CHAT],
                 [wrapped(meant) for meant in lexicon_vi.CHAT.values()],
@@ -99,12 +110,27 @@ def strengths(clauses: pl.DataFrame) -> pl.DataFrame:
         return near("strength", places).is_not_null()
 
     is_negated = negator(1) | (negator(2) & ~stem(1)) | (negator(3) & ~stem(1) & ~stem(2))
+    # two places at most lie between the stem that is negated and what belongs to its phrase
+    goes_on = (near("negated", 1) & stem(1)) | (near("negated", 2) & stem(2) & ~stem(1))
+    is_joined = (
+        near("joins", 1).fill_null(False)
+        & near("negated", 2)
+        & (near("strength", 2).sign() == pl.col("strength").sign())
+    )
+    compares = pl.col("compares").fill_null(False)
     factor = pl.coalesce(near("before", 1), near("before", 2), pl.lit(1.0)) * pl.coalesce(
         near("after", -1), near("after", -2), pl.lit(1.0)
     )
     return (
-        tokens.with_columns(
-            (pl.col("strength") * factor * pl.when(is_negated).then(NEGATED).otherwise(1.0)).alias("weighed")
+        tokens.with_columns(is_negated.alias("negated"))
+        .with_columns(
+            (pl.col("negated") | (compares & goes_on) | is_joined).fill_null(False).alias("negated")
+        )
+        .with_columns(
+            pl.when(pl.col("negated") & compares)
+            .then(COMPLAINT)
+            .otherwise(pl.col("strength") * factor * pl.when("negated").then(NEGATED).otherwise(1.0))
+            .alias("weighed")
         )
         .filter(pl.col("strength").is_not_null())
         .group_by("clause_id")
