@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdp_assets.datasets.reviews.language import detect
-from cdp_assets.datasets.reviews.normalise import normalise
+from cdp_assets.datasets.reviews.normalise import normalise, repaired
 from tests.review_texts import BY_LANGUAGE
 
 
@@ -45,6 +45,9 @@ def test_composed_and_decomposed_letters_are_one_text() -> None:
     ("broken", "mended"),
     [
         ("Chân thành".encode().decode("latin-1"), "Chân thành"),
+        ("ĐẸP LẮM, đúng như hình".encode().decode("latin-1"), "ĐẸP LẮM, đúng như hình"),
+        ("Hàng đẹp — ưng ý…".encode().decode("cp1252"), "Hàng đẹp — ưng ý..."),
+        ("rất “ok”".encode().decode("latin-1"), "rất “ok”"),
         ("Gi&aacute; t&#7889;t &amp; nhanh", "Giá tốt & nhanh"),
         ("Ｇｏｏｄ <b>shop</b>", "Good shop"),
         ("Tốt\u200b lắm\u00ad", "Tốt lắm"),
@@ -53,6 +56,14 @@ def test_composed_and_decomposed_letters_are_one_text() -> None:
 )
 def test_what_a_system_broke_is_mended(broken: str, mended: str) -> None:
     assert texts_of(broken) == [mended]
+
+
+@pytest.mark.parametrize(
+    "good",
+    ["Đẹp quá”“nhé", "á” hay", "MUA RỒI “ĐÔI NÀY ĐÃ”", "«đẹp quá»", "GIÁ CẢ Â’", "đá’ok", "MÃ–SỐ", "GIÃ…"],
+)
+def test_quotes_behind_an_accent_are_no_damage(good: str) -> None:
+    assert repaired(pl.Series([good])).to_list() == [good]
 
 
 @pytest.mark.parametrize(
