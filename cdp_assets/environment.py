@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from threading import RLock
 from urllib.parse import quote
 
@@ -127,10 +127,16 @@ def dbt_environment(settings: Settings, dsn: str, tenant_id: str, timezone: str)
 
 
 def _prepared_home(home: Path) -> Path:
-    home.mkdir(parents=True, exist_ok=True)
+    """The home with this release's dagster.yaml. Other processes read it meanwhile, so it is replaced as a whole."""
     if not INSTANCE_FILE.is_file():
         raise WarehouseError(
             f"{INSTANCE_FILE.name} is not beside the package: set DAGSTER_HOME to a folder that holds it"
         )
-    shutil.copyfile(INSTANCE_FILE, home / "dagster.yaml")
+    home.mkdir(parents=True, exist_ok=True)
+    file, wanted = home / INSTANCE_FILE.name, INSTANCE_FILE.read_bytes()
+    if not file.is_file() or file.read_bytes() != wanted:
+        with NamedTemporaryFile(dir=home, prefix=f".{file.name}-", delete=False) as made:
+            made.write(wanted)
+        Path(made.name).chmod(0o644)
+        Path(made.name).replace(file)
     return home

@@ -11,22 +11,27 @@ from contextlib import contextmanager
 
 from cdp_assets.artifacts.store import ArtifactStore
 from cdp_assets.embedding.providers.model import ModelSpec, Provider
+from cdp_assets.environment import embedded_server
 from cdp_assets.settings import get_settings, secret
 from cdp_assets.sources.factory import open_source
 from cdp_assets.sources.model import Source, SourceRejected
 from cdp_assets.sources.shop import ShopDatabase
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.migrate import HEAD
-from cdp_assets.warehouse.server import EmbeddedServer
 from cdp_assets.warehouse.tenants import Tenant, active_tenant
 
 
 def warehouse_dsn() -> str:
-    """The warehouse of the settings as role cdp_pipeline; starts the embedded server when that is what they name."""
+    """The warehouse of the settings as role cdp_pipeline.
+
+    Raises:
+        WarehouseError: the settings name the embedded server, and it does not run. To look at a warehouse never starts
+            or makes one.
+    """
     settings = get_settings()
     if settings.warehouse_dsn is not None:
         return settings.warehouse_dsn.get_secret_value()
-    return EmbeddedServer(settings.data_dir / "postgres").dsn(user="cdp_pipeline")
+    return embedded_server(settings).require_running().dsn(user="cdp_pipeline")
 
 
 def open_warehouse(dsn: str | None = None) -> Warehouse:

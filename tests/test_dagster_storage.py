@@ -18,6 +18,7 @@ from sqlalchemy.pool import Pool
 
 from cdp_assets import dagster_storage
 from cdp_assets.dagster_storage import PooledPostgresStorage
+from cdp_assets.warehouse.server import DAGSTER_DATABASE, EmbeddedServer
 from tests.conftest import Server
 
 ROOT = Path(__file__).parent.parent
@@ -131,6 +132,22 @@ def test_connections_that_the_server_closed_are_replaced(
     assert row[0] > 0, "a connection was kept"
     assert run(instance).success
     assert len(instance.get_runs()) == 2
+
+
+def test_a_restart_of_the_server_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = EmbeddedServer(tmp_path / "postgres").start()
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url(server.socket_folder, DAGSTER_DATABASE))
+    try:
+        with dg.DagsterInstance.from_ref(
+            InstanceRef.from_dir(str(tmp_path), config_dir=str(ROOT))
+        ) as instance:
+            run(instance)
+            server.stop()
+            server.start()
+            assert run(instance).success
+            assert len(instance.get_runs()) == 2
+    finally:
+        server.stop()
 
 
 def test_only_the_webserver_cancels_statements(instance: dg.DagsterInstance, address: str) -> None:

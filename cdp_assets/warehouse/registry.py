@@ -153,16 +153,18 @@ def code_version() -> str:
 
 @cache
 def git_state() -> tuple[str | None, bool | None]:
-    """Commit of the code and whether it was changed since; (None, None) in an image without git."""
-    folder = Path(__file__).parent
+    """Commit of the code and whether it was changed since; (None, None) where git does not keep this code.
+
+    An environment that lies inside of another project's repository finds that one, whose commit says nothing of us.
+    """
     try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],
-            cwd=folder, capture_output=True, text=True, check=True, timeout=10,
-        ).stdout.strip()  # fmt: skip
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        return _git("rev-parse", "HEAD"), bool(_git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.SubprocessError):
         return None, None
-    return commit, bool(changed)
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(
+        ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10
+    ).stdout.strip()
