@@ -208,6 +208,8 @@ def test_a_score_off_the_scale_is_a_reject(score: Any) -> None:
         ("o'brien@example.com", "o'brien@example.com"),
         ("mai@bücher.example.com", "mai@bücher.example.com"),
         ("mai@sub.shop.example.com", "mai@sub.shop.example.com"),
+        ("mai@xn--bcher-kva.example.com", "mai@bücher.example.com"),
+        ("m\u200bai@example.com", "mai@example.com"),
     ],
 )
 def test_e_mail_addresses_land_in_lower_case(written: str, kept: str) -> None:
@@ -223,6 +225,7 @@ BAD_EMAILS = {
     "no at": "mai.example.com",
     "dots": "mai..pham@example.com",
     "blank inside": "mai pham@example.com",
+    "65 characters before the at": "x" * 65 + "@example.com",
     "number": 42,
     "list": ["mai@example.com"],
 }
@@ -246,15 +249,19 @@ def test_an_e_mail_address_that_is_none_is_left_null_and_reported(written: Any) 
         ("0084912345678", "VN", "+84912345678"),
         ("(415) 555-2671", "US", "+14155552671"),
         ("0049 30 901820", "VN", "+4930901820"),
+        ("+840912345678", "GB", "+84912345678"),
+        ("01692345678", "VN", "+84392345678"),
+        (84912345678, "VN", "+84912345678"),
+        (912345678.0, "VN", "+84912345678"),
     ],
 )
-def test_phone_numbers_land_as_e164(written: str, region: str, kept: str) -> None:
+def test_phone_numbers_land_as_e164(written: Any, region: str, kept: str) -> None:
     options = TenantOptions(default_region=region)
     assert landed(profile_document(primaryPhone=written), options=options)["phone"] == kept
 
 
 @pytest.mark.parametrize(
-    "written", ["no phone", "12", "+84 090-123", "+999912345678901234", "ext. 4", 84912345678]
+    "written", ["no phone", "12", "+84 090-123", "+999912345678901234", "ext. 4", 12.5, True, "0000000000"]
 )
 def test_a_phone_number_that_is_none_is_left_null_and_reported(written: Any) -> None:
     row, reject = nulled(profile_document(primaryPhone=written))
@@ -265,3 +272,13 @@ def test_a_phone_number_that_is_none_is_left_null_and_reported(written: Any) -> 
 def test_both_contacts_may_be_bad() -> None:
     _, reject = nulled(profile_document(primaryEmail="null", primaryPhone="none"))
     assert reject.fields == ("primaryEmail", "primaryPhone")
+
+
+def test_texts_land_in_one_spelling() -> None:
+    row = landed(
+        profile_document(
+            firstName="\u00d0ức\u200b", jobTitles=["k\u1ebf to\u00e1n", "ke\u0302\u0301 toa\u0301n"]
+        )
+    )
+    assert row["first_name"] == "Đức"
+    assert row["job_titles"] == ["kế toán"]

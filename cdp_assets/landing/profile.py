@@ -156,7 +156,7 @@ CONTRACT = Contract(
     map=map_profile,
     document_column="metadata",
     window_field="updatedAt",
-    version="profile/1",
+    version="profile/2",
     # Names joined from other attributes, refreshed only when LEO saves the profile itself: stale by design.
     drop=frozenset(
         {

@@ -52,5 +52,5 @@ CONTRACT = Contract(
     map=map_segment,
     document_column="metadata",
     window_field="updatedAt",
-    version="segment/1",
+    version="segment/2",
 )

@@ -12,9 +12,10 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 from typing import Any
 
+from cdp_assets.cleaning import contacts
+from cdp_assets.cleaning.spelling import spelled
 from cdp_assets.landing.redaction import cleaned, is_government_id
 
 Document = Mapping[str, Any]
@@ -27,10 +28,6 @@ MAX_AMOUNT = Decimal(10) ** 14
 """numeric(18, 4) holds fourteen digits before the point."""
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
-_EMAIL = re.compile(
-    r"^[a-z0-9_%+-]+(?:\.[a-z0-9_%+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}$"
-)
-_E164 = re.compile(r"^\+[1-9][0-9]{7,14}$")
 
 
 class FieldError(ValueError):
@@ -53,13 +50,13 @@ def shown(value: object) -> str:
 
 
 def text(document: Document, field: str, *, limit: int = MAX_TEXT) -> str | None:
-    """Text without surrounding blanks; None when empty, or a government id. `limit` is in characters."""
+    """Text in one spelling without surrounding blanks; None when empty, or a government id. `limit` is in characters."""
     value = document.get(field)
     if value is None:
         return None
     if not isinstance(value, str):
         raise FieldError(field, f"expected text, got {shown(value)}")
-    value = value.strip()
+    value = spelled(value).strip()
     if len(value) > limit:
         raise FieldError(field, f"{len(value)} characters, at most {limit} are kept")
     return None if not value or (":" in value and is_government_id(value)) else value
@@ -159,7 +156,7 @@ def texts(document: Document, field: str) -> list[str]:
     for item in value:
         if item is not None and not isinstance(item, str):
             raise FieldError(field, f"expected a list of texts, it holds {shown(item)}")
-    found = {item.strip() for item in value if item and not (":" in item and is_government_id(item))}
+    found = {spelled(item).strip() for item in value if item and not (":" in item and is_government_id(item))}
     found.discard("")
     return sorted(found)
 
@@ -202,39 +199,23 @@ def currency(document: Document, field: str, *, default: str | None) -> str | No
 
 
 def email(document: Document, field: str) -> str | None:
-    """An e-mail address in lower case. Plain addresses pass a pattern (0.5 us); the rest go to email-validator."""
+    """An e-mail address in its one form (`cleaning.contacts.email`)."""
     value = text(document, field)
-    if value is None:
-        return None
-    address = value.lower()
-    return address if len(address) <= 254 and _EMAIL.match(address) else _unusual_email(address, field)
-
-
-def _unusual_email(address: str, field: str) -> str:
-    from email_validator import EmailNotValidError, validate_email
-
     try:
-        return validate_email(address, check_deliverability=False).normalized.lower()
-    except EmailNotValidError as error:
-        raise FieldError(field, f"not an e-mail address ({error})") from error
+        return None if value is None else contacts.email(value)
+    except contacts.NotAContact as error:
+        raise FieldError(field, str(error)) from error
 
 
 def phone(document: Document, field: str, *, region: str) -> str | None:
-    """A phone number as E.164; numbers without a country code are read as dialled in `region`."""
-    value = text(document, field)
-    if value is None or _E164.match(value):
-        return value
-    return _unusual_phone(value, field, region)
+    """A phone number as E.164; numbers without a country code are read as dialled in `region`.
 
-
-@lru_cache(maxsize=65_536)
-def _unusual_phone(value: str, field: str, region: str) -> str:
-    import phonenumbers
-
+    A JSON number counts as the digits that it shows.
+    """
+    number = document.get(field)
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    value = repr(number) if is_number else text(document, field)
     try:
-        number = phonenumbers.parse(f"+{value[2:]}" if value.startswith("00") else value, region)
-    except phonenumbers.NumberParseException as error:
-        raise FieldError(field, "not a phone number") from error
-    if not phonenumbers.is_possible_number(number):
-        raise FieldError(field, f"not a possible phone number in {region}")
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+        return None if value is None else contacts.phone(value, region)
+    except contacts.NotAContact as error:
+        raise FieldError(field, str(error)) from error
