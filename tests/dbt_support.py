@@ -24,6 +24,7 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt_common.behavior_flags import BehaviorFlagRendered
 from psycopg.rows import dict_row
 
+from cdp_assets.cleaning.contacts import email_key, name_key, phone_key
 from tests.conftest import Server
 from tests.rows import insert
 
@@ -96,11 +97,24 @@ def write(dsn: str, tenant: str, table: str, *rows: dict[str, Any]) -> None:
             insert(conn, table, tenant_id=tenant, **_defaults(table, row), **row)
 
 
+def customer_keys(row: dict[str, Any]) -> dict[str, str | None]:
+    """Key columns that the landing gives a row of `raw.customers`."""
+    name = row.get("name")
+    return {
+        "_email_key": email_key(row.get("email")),
+        "_phone_key": phone_key(row.get("phone"), "VN"),
+        "_name_key": None if name is None else name_key(name),
+    }
+
+
 def _defaults(table: str, row: dict[str, Any]) -> dict[str, Any]:
     """What a row of `table` says unless it says otherwise: profiles speak for themselves and are active."""
     found: dict[str, Any] = {}
     if table == "cdp.customer_profile":
         found = {"root_profile_id": row["cdp_profile_id"], "status": "active", "data_context": "production"}
+        found["email_key"] = email_key(row.get("email"))
+    if table == "raw.customers":
+        found = customer_keys(row)
     if "cdp_profile_id" in row and table in {
         "cdp.transactional_context",
         "cdp.tracking_event",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import unicodedata
 from pathlib import Path
 
@@ -111,3 +112,10 @@ def test_cleaning_knows_nothing_of_the_rest() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("cdp_assets"):
                 assert node.module.startswith("cdp_assets.cleaning")
+
+
+def test_dbt_leaves_out_the_same_characters_without_width() -> None:
+    macros = Path(__file__).parents[1] / "dbt_project" / "macros" / "cleaning.sql"
+    body = macros.read_text(encoding="utf-8").split("{% macro invisible() -%}")[1].split("{%- endmacro %}")[0]
+    signs = re.findall(r"\\u[0-9a-f]{4}|\\U[0-9a-f]{8}|-(?=\\)", body.replace("\\\\", "\\"))
+    assert "".join(sign if sign == "-" else chr(int(sign[2:], 16)) for sign in signs) == INVISIBLE

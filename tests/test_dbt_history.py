@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cdp_assets.cleaning.contacts import email_key
 from tests.conftest import Server
 from tests.marts_support import T0, TABLES, Marts, fresh_tenant, leo_line, order, small_shop
 
@@ -89,7 +90,12 @@ def _take(marts: Marts, kind: str, first: Any, second: Any) -> None:
     elif kind == "price":
         marts.change("update raw.products set price = %s where id = %s", second, first)
     elif kind == "email":
-        marts.change("update raw.customers set email = %s where id = %s", second, first)
+        marts.change(
+            "update raw.customers set email = %s, _email_key = %s where id = %s",
+            second,
+            email_key(second),
+            first,
+        )
     elif kind == "leo":
         marts.change("delete from cdp.transactional_context where txn_id = %s", f"t{first}")
         at = T0 + timedelta(days=first)

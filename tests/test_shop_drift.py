@@ -46,7 +46,7 @@ def test_a_column_more_is_kept_aside_and_reported(shop: TestShop, warehouse: War
     shop.execute("alter table customers add loyalty int default 7, add password_hash text default 'x'")
     result = shop.extract(warehouse, T)["customers"]
     assert (result.mode, result.changed) == ("full", 5)
-    assert "columns, time zone or spec changed" in result.notes[-1]
+    assert "columns, time zone, region or spec changed" in result.notes[-1]
     assert "loyalty" in result.drift[0]
     assert "password_hash" in result.drift[1]
     assert ask(warehouse, T, "select distinct _extra from raw.customers") == [({"loyalty": 7},)]

@@ -66,7 +66,7 @@ def test_a_window_reaches_back_over_the_hour_that_a_clock_repeats(postgres: Serv
         shop.source().snapshot() as snapshot,
         shop.source().reader(snapshot) as reader,
     ):
-        shape = shape_of(SPECS["orders"], read_catalog(reader, ["orders"])["orders"], "Europe/Berlin")
+        shape = shape_of(SPECS["orders"], read_catalog(reader, ["orders"])["orders"], "Europe/Berlin", "VN")
 
         def lower(instant: datetime) -> str:
             return str(reader.rows(Queries(shape).lower(instant, timedelta(minutes=5)))[0][0])

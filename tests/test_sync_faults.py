@@ -254,14 +254,14 @@ def land_by(
 def test_a_new_contract_lands_every_row_anew_even_in_a_window(warehouse: Warehouse, tenant: str) -> None:
     source = MemorySource({PROFILE: some(PROFILE, 500)})
     land_by(warehouse, tenant, source, "profile/0")
-    result = land_by(warehouse, tenant, source, "profile/1")
+    result = land_by(warehouse, tenant, source, "profile/2")
     assert (result.mode, result.note, result.written.changed) == ("sweep", "swept: the contract changed", 500)
-    assert land_by(warehouse, tenant, source, "profile/1").written.rows == 0
+    assert land_by(warehouse, tenant, source, "profile/2").written.rows == 0
     assert_equals_fresh_load(warehouse, tenant, source)
 
 
 @pytest.mark.parametrize(
-    "releases", [["profile/0"], ["profile/1", "profile/0"]], ids=["first load", "relanding"]
+    "releases", [["profile/0"], ["profile/2", "profile/0"]], ids=["first load", "relanding"]
 )
 def test_no_row_of_another_release_is_left_when_its_load_was_cut(
     warehouse: Warehouse, tenant: str, releases: list[str]
@@ -277,7 +277,7 @@ def test_no_row_of_another_release_is_left_when_its_load_was_cut(
     with pytest.raises(SourceUnavailable):
         land_by(warehouse, tenant, source, cut)
     source.between = lambda *_: None
-    land_by(warehouse, tenant, source, "profile/1")
+    land_by(warehouse, tenant, source, "profile/2")
     assert_equals_fresh_load(warehouse, tenant, source)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
+from cdp_assets.cleaning.contacts import mailbox
 from cdp_assets.landing import codes
 from cdp_assets.landing.contract import (
     Contract,
@@ -45,6 +46,7 @@ class CustomerProfile(dy.Schema):
     first_name = dy.String(nullable=True)
     last_name = dy.String(nullable=True)
     email = dy.String(nullable=True, max_length=320)
+    email_key = dy.String(nullable=True, max_length=320)
     phone = dy.String(nullable=True, regex=r"^\+[1-9][0-9]{4,14}$")
     gender = code_column(codes.GENDER, nullable=True)
     age = dy.Int16(nullable=True, min=1, max=130)
@@ -88,6 +90,7 @@ def map_profile(document: Document, options: TenantOptions) -> Mapped:
     first, middle, last = (text(document, name) for name in ("firstName", "middleName", "lastName"))
     root = text(document, "rootProfileId", limit=254)
     merged_into = root if status == "merged" and root != key else None
+    address = _or_null(nulled, "primaryEmail", lambda: email(document, "primaryEmail"))
     return Mapped(
         {
             "cdp_profile_id": key,
@@ -99,7 +102,8 @@ def map_profile(document: Document, options: TenantOptions) -> Mapped:
             "full_name": " ".join(part for part in (first, middle, last) if part) or None,
             "first_name": first,
             "last_name": last,
-            "email": _or_null(nulled, "primaryEmail", lambda: email(document, "primaryEmail")),
+            "email": address,
+            "email_key": None if address is None else mailbox(address),
             "phone": _or_null(
                 nulled, "primaryPhone", lambda: phone(document, "primaryPhone", region=options.default_region)
             ),
@@ -180,6 +184,7 @@ CONTRACT = Contract(
                 "first_name",
                 "last_name",
                 "email",
+                "email_key",
                 "phone",
                 "birth_date",
                 "age",

@@ -50,7 +50,7 @@ def shown(value: object) -> str:
 
 
 def text(document: Document, field: str, *, limit: int = MAX_TEXT) -> str | None:
-    """Text in one spelling without surrounding blanks; None when empty, or a government id. `limit` is in characters."""
+    """Text in one spelling, without blanks around it; None when empty, or a government id. `limit`: characters."""
     value = document.get(field)
     if value is None:
         return None

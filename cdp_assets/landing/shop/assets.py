@@ -15,6 +15,7 @@ from pydantic import Field
 from cdp_assets import policies
 from cdp_assets.asset_checks import check_result, check_specs
 from cdp_assets.asset_runs import recorded, table_metadata
+from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.shop.checks import CHECKS, evaluate
 from cdp_assets.landing.shop.extract import extract
 from cdp_assets.landing.shop.model import ABSENT, ShopOptions, TableResult
@@ -219,6 +220,7 @@ def _options(tenant: Tenant, config: ShopConfig) -> ShopOptions:
         max_workers=settings.pool_size,
         max_delete_share=float(tenant.options.get("max_delete_share", settings.max_delete_share)),
         allow_mass_delete=config.allow_mass_delete,
+        default_region=TenantOptions.of(tenant.options).default_region,
     )
 
 

@@ -194,7 +194,7 @@ class _Extract:
             if found is None:
                 self._skip(session, spec)
                 return
-            shape = shape_of(spec, found, self._shop.timezone)
+            shape = shape_of(spec, found, self._shop.timezone, self._options.default_region)
             result.notes = [*shape.notes, *([bound.note] if bound.note else [])]
             result.drift = list(shape.drift)
             with self._shop.reader(snapshot) as reader:

@@ -21,6 +21,7 @@ from psycopg import sql
 
 from cdp_assets.landing.delete_guard import may_delete
 from cdp_assets.landing.shop.compare import VANISHED, Comparison
+from cdp_assets.landing.shop.keys import Keys
 from cdp_assets.landing.shop.model import Mode, Progress, ShopOptions, TableResult
 from cdp_assets.landing.shop.queries import LOWEST_ID, Position, Queries
 from cdp_assets.landing.shop.shape import Shape
@@ -68,6 +69,7 @@ class TableLoad:
         self._queries = Queries(shape)
         self._ledger = Ledger(session.tenant_id, self._spec.collection)
         self._stage = Stage(session.connection, session.tenant_id, self._spec, self._queries, run_id=run_id)
+        self._keys = Keys(self._spec, self._stage.relation, options.default_region)
         self._rejected: set[str] = set()
         with session.transaction() as conn:
             self._open = set(quarantine.open_keys(conn, session.tenant_id).get(self._spec.collection, ()))
@@ -84,7 +86,7 @@ class TableLoad:
         if state.sweep_at is None:
             self._full("first load")
         elif state.contract_version != self._shape.version:
-            self._full("columns, time zone or spec changed")
+            self._full("columns, time zone, region or spec changed")
         elif mode == "full":
             self._full("")
         else:
@@ -170,6 +172,7 @@ class TableLoad:
         """Land one page; what is given is the transaction and the count of its rows, to commit more with it."""
         with self._session.transaction() as conn:
             count = self._stage.fill(self._reader.blocks(query))
+            self._keys.write(conn)
             added, changed = (self._stage.insert(), 0) if is_fresh else self._stage.merge(guarded=guarded)
             rejected = self._quarantine(conn, are_strays=False)
             yield conn, count

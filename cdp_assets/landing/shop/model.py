@@ -24,6 +24,7 @@ class ShopOptions:
     Attributes:
         overlap: how far a window reaches back behind the watermark.
         safety_lag: how far the watermark stays behind the shop's clock, at least.
+        default_region: country in which the shop's telephone numbers without a country code are dialled.
         page_rows: rows per transaction of the warehouse; 250,000 order lines are 25 MB there.
         max_workers: tables that are read at the same time.
         max_delete_share: share of a table's live rows above which vanished ones are withheld.
@@ -34,6 +35,7 @@ class ShopOptions:
 
     overlap: timedelta = timedelta(minutes=5)
     safety_lag: timedelta = timedelta(seconds=60)
+    default_region: str = "VN"
     page_rows: int = 250_000
     max_workers: int = 4
     max_delete_share: float = 0.2

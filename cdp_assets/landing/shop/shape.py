@@ -29,7 +29,7 @@ class Shape:
         columns: the shop's columns by the name of the landing column; columns of the spec that it lacks are absent.
         extra: columns that the spec does not know, kept in `_extra`.
         is_unique: no two rows have the same `id`, and none has none.
-        version: changes when spec, columns or time zone do: rows have to be read again.
+        version: changes when spec, columns, time zone or (with keys) region do: rows have to be read again.
         notes: what a person may want to know.
         drift: what somebody should act on.
     """
@@ -43,8 +43,14 @@ class Shape:
     drift: tuple[str, ...]
 
 
-def shape_of(spec: TableSpec, table: SourceTable, timezone: str) -> Shape:
+def shape_of(spec: TableSpec, table: SourceTable, timezone: str, region: str) -> Shape:
     """Compare a table with its spec.
+
+    Args:
+        spec: what is landed of the table.
+        table: what the shop has of it.
+        timezone: IANA name of the zone of the shop's times.
+        region: country of telephone numbers without a country code.
 
     Raises:
         Blocked: a required column is missing or may not be read, or a type is outside its column's family. Names all
@@ -85,7 +91,7 @@ def shape_of(spec: TableSpec, table: SourceTable, timezone: str) -> Shape:
         drift.append(f"left out, since their names are those of secrets: {', '.join(secret)}")
     key = table.columns["id"]
     return Shape(
-        spec, columns, extra, key.is_unique and not key.is_nullable, _version(spec, table, timezone),
+        spec, columns, extra, key.is_unique and not key.is_nullable, _version(spec, table, timezone, region),
         tuple(notes), tuple(drift),
     )  # fmt: skip
 
@@ -112,7 +118,9 @@ def _wrong_type(column: Column, found: SourceColumn) -> str:
     )
 
 
-def _version(spec: TableSpec, table: SourceTable, timezone: str) -> str:
+def _version(spec: TableSpec, table: SourceTable, timezone: str, region: str) -> str:
     found = sorted((column.name, column.type, column.is_readable) for column in table.columns.values())
-    digest = hashlib.sha256(json.dumps([found, timezone]).encode()).hexdigest()
+    digest = hashlib.sha256(
+        json.dumps([found, timezone, *([region] if spec.keys else [])]).encode()
+    ).hexdigest()
     return f"{spec.collection}/{spec.version}/{digest[:12]}"

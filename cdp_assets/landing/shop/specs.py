@@ -72,12 +72,15 @@ class TableSpec:
     Attributes:
         required: a shop without it is no shop.
         version: raised when the columns' meaning changes; every tenant is then loaded in full once.
+        keys: columns of the landing table by which its people meet others, each with the column that it is read from
+            (`keys`).
     """
 
     table: str
     columns: tuple[Column, ...]
     required: bool = False
     version: int = 1
+    keys: tuple[tuple[str, str], ...] = ()
 
     @property
     def collection(self) -> str:
@@ -123,6 +126,8 @@ _TABLES = (
         "customers",
         (*_KEY, *_required(_personal("name", "email", "phone", "address")), *_personal("crm_id"), *_STAMPS),
         required=True,
+        version=2,
+        keys=(("_email_key", "email"), ("_phone_key", "phone"), ("_name_key", "name")),
     ),
     TableSpec(
         "products",

@@ -38,9 +38,12 @@ class Stage:
         self._scope = {"tenant": tenant_id, "run": run_id}
         self._spec = spec
         self._stage = sql.Identifier("pg_temp", f"stage_{spec.table}")
-        landed = [*(column.name for column in spec.columns), "_extra"]
+        landed = [*(column.name for column in spec.columns), "_extra", *(key for key, _ in spec.keys)]
         names = sql.SQL(", ").join(map(sql.Identifier, landed))
-        self._copy = sql.SQL("copy {} from stdin (format binary)").format(self._stage)
+        sent = [*(column.name for column in spec.columns), "_extra", "_position", "_problems", "_document"]
+        self._copy = sql.SQL("copy {} ({}) from stdin (format binary)").format(
+            self._stage, sql.SQL(", ").join(map(sql.Identifier, sent))
+        )
         self._insert = sql.SQL(
             "insert into {} as t (tenant_id, {}, _etl_run_id) select %(tenant)s, {}, %(run)s from {} as s "
             "where s._problems is null"
@@ -78,10 +81,22 @@ class Stage:
         self._connection.execute(sql.SQL("drop table if exists {}").format(self._stage))
         self._connection.execute(
             sql.SQL(
-                "create temporary table {} ({}, _extra jsonb, _position {}, _problems text[], _document text) "
+                "create temporary table {} ({}, _extra jsonb, _position {}, _problems text[], _document text{}) "
                 "on commit delete rows"
-            ).format(name, columns, position_type)
+            ).format(
+                name,
+                columns,
+                position_type,
+                sql.SQL("").join(
+                    sql.SQL(", {} text").format(sql.Identifier(key)) for key, _ in self._spec.keys
+                ),
+            )
         )
+
+    @property
+    def relation(self) -> sql.Identifier:
+        """The stage as an SQL identifier."""
+        return self._stage
 
     def fill(self, blocks: Iterable[bytes]) -> int:
         """Take over rows as COPY BINARY.
@@ -176,7 +191,8 @@ class Stage:
         Returns:
             Rows marked.
         """
-        scrubbed = [column.name for column in self._spec.columns if column.personal] + ["_extra"]
+        scrubbed = [column.name for column in self._spec.columns if column.personal]
+        scrubbed += ["_extra", *(key for key, _ in self._spec.keys)]
         return self._connection.execute(
             sql.SQL(
                 "update {} as t set _deleted_at = now(), _etl_loaded_at = now(), _etl_run_id = %(run)s, {} "

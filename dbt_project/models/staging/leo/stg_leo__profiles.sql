@@ -3,18 +3,6 @@ with source as (
     select * from {{ source('cdp', 'customer_profile') }}
     where deleted_at is null
 
-),
-
-cleaned as (
-
-    select
-        *,
-        {{ clean_text('full_name') }} as customer_name,
-        lower({{ clean_text('email') }}) as customer_email
-    from source
-    -- `offset 0`: cleaned once, and not again in the key below
-    offset 0
-
 )
 
 select
@@ -23,8 +11,8 @@ select
     root_profile_id,
     status as profile_status,
     profile_type,
-    customer_name,
-    customer_email,
+    {{ clean_text('full_name') }} as customer_name,
+    email as customer_email,
     phone as phone_number,
     gender,
     birth_date,
@@ -35,6 +23,6 @@ select
     funnel_stage,
     created_at,
     updated_at,
-    {{ email_key('customer_email') }} as email_key,
-    {{ phone_key('phone') }} as phone_key
-from cleaned
+    email_key collate "C" as email_key,
+    phone collate "C" as phone_key
+from source
