@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cdp_assets.cli.demo import demo_folder, move_shops
-from cdp_assets.cli.pipeline_report import Line, lines_of, merged, report, said_of_provider
-from cdp_assets.cli.terminal import err, fail
+from cdp_assets.cli.pipeline_report import Line, Stage, errors_of, lines_of, merged, report, said_of_provider
+from cdp_assets.cli.terminal import err
 from cdp_assets.environment import dagster_environment, migrate_warehouse
 from cdp_assets.modeling.current import is_current
 from cdp_assets.opening import open_warehouse
@@ -35,14 +35,16 @@ DEMO_OPTIONS: dict[str, dict[str, Any]] = {
 
 
 STAGES = (
-    ("syncing LEO CDP and checking", "leo_cdp_sweep"),
-    ("loading the shop and checking", "shop_sweep"),
-    ("embedding and checking", "embedding_refresh"),
-    ("modeling and testing", "marts_refresh"),
-    ("building datasets and checking", "datasets_refresh"),
-    ("looking at segments", "audience_refresh"),
+    ("LEO CDP", "syncing LEO CDP and checking", "leo_cdp_sweep"),
+    ("shop", "loading the shop and checking", "shop_sweep"),
+    ("embeddings", "embedding and checking", "embedding_refresh"),
+    ("marts", "modeling and testing", "marts_refresh"),
+    ("datasets", "building datasets and checking", "datasets_refresh"),
+    ("audiences", "looking at segments", "audience_refresh"),
 )
-"""What is done for each tenant (the last for each of its segments), and the job that does it."""
+"""What is done for each tenant (the last for each of its segments): title, words, and the job that does it."""
+QUARANTINING = ("cdp.", "raw.", "datasets.")
+"""Schemas whose rows may be kept back with a reason."""
 PROCESS_TAG = "cdp/process"
 """Run tag: host and process that execute the run."""
 
@@ -69,14 +71,15 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     show_default=True,
     help="Size of the demo world when it is generated.",
 )
-def pipeline(source: Path | None, tenant_id: str | None, size: str) -> None:
+@click.option("--verbose", is_flag=True, help="End with a line per asset instead of one per stage.")
+def pipeline(source: Path | None, tenant_id: str | None, size: str, verbose: bool) -> None:
     """Build everything and print what was built.
 
     Starts the embedded PostgreSQL (unless CDP_WAREHOUSE_DSN names a server), migrates it, generates the demo world
     if there is none, registers the tenants, and materializes every asset with its checks for every tenant. Run it
     again and it finds what changed since; marts are built again only for tenants of whom something was landed.
 
-    Exit code 1 when an asset or a blocking check failed.
+    Exit code 1 when an asset or a blocking check failed. A check that does not block warns, whatever it found.
     """  # fmt: skip
     if source is None and tenant_id not in {None, *DEMO_OPTIONS}:
         raise click.UsageError(
@@ -88,9 +91,10 @@ def pipeline(source: Path | None, tenant_id: str | None, size: str) -> None:
         migrate_warehouse(settings)
         os.environ.update(dagster_environment(settings))
     chosen = [_own_tenant(source, tenant_id)] if source else _demo_tenants(size, tenant_id)
-    lines = _materialize(chosen)
-    report(lines, perf_counter() - began)
-    if any(line.missing or line.failed for found in lines.values() for line in found):
+    stages = _materialize(chosen)
+    demo = [tenant.tenant_id for tenant in chosen if tenant.is_demo]
+    report(stages, perf_counter() - began, demo=demo, verbose=verbose)
+    if not all(stage.is_whole for stage in stages):
         sys.exit(1)
 
 
@@ -141,7 +145,7 @@ def _demo_tenants(size: str, only: str | None) -> list[Tenant]:
     return found
 
 
-def _materialize(chosen: list[Tenant]) -> dict[str, list[Line]]:
+def _materialize(chosen: list[Tenant]) -> list[Stage]:
     import dagster as dg
 
     from cdp_assets.definitions import build_definitions
@@ -149,51 +153,62 @@ def _materialize(chosen: list[Tenant]) -> dict[str, list[Line]]:
 
     definitions = build_definitions()
     order = definitions.resolve_asset_graph().toposorted_asset_keys
-    jobs = {name: definitions.resolve_job_def(name) for _, name in STAGES}
-    lines: dict[str, list[Line]] = {}
+    jobs = {name: definitions.resolve_job_def(name) for _, _, name in STAGES}
+    stages: list[Stage] = []
     with dg.DagsterInstance.get() as instance:
         _close_killed(instance)
         instance.add_dynamic_partitions(TENANT_DIMENSION, [tenant.tenant_id for tenant in chosen])
         for tenant in chosen:
-            found = lines[tenant.tenant_id] = []
-            for doing, name in STAGES:
+            for title, doing, name in STAGES:
+                stage = Stage(tenant.tenant_id, title)
+                stages.append(stage)
                 if name == "shop_sweep" and tenant.shop is None:
+                    stage.note = "none is registered"
                     continue
                 if name == "marts_refresh" and _is_modeled(tenant):
-                    err.print(f"{tenant.tenant_id}: the marts hold all that was landed")
+                    stage.note = "hold all that was landed"
                     continue
                 made = [key for key in order if key in jobs[name].asset_layer.executable_asset_keys]
                 partition_keys = (
                     _segments(instance, tenant) if name == "audience_refresh" else [tenant.tenant_id]
                 )
-                results = _run(instance, jobs[name], tenant.tenant_id, doing, partition_keys)
-                found += merged([lines_of(result, made) for result in results])
-            _count_quarantine(tenant.tenant_id, found)
-    return lines
+                _run(instance, jobs[name], stage, doing, made, partition_keys)
+            mine = [stage for stage in stages if stage.tenant_id == tenant.tenant_id]
+            _count_quarantine(tenant.tenant_id, [line for stage in mine for line in stage.lines])
+    return stages
 
 
 def _run(
-    instance: dg.DagsterInstance, job: dg.JobDefinition, tenant_id: str, doing: str, partition_keys: list[str]
-) -> list[dg.ExecuteInProcessResult]:
-    """A run of the job for each partition of the tenant; failures are told as they happen."""
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    stage: Stage,
+    doing: str,
+    made: list[dg.AssetKey],
+    partition_keys: list[str],
+) -> None:
+    """A run of the job for each partition of the stage's tenant, told when it ends."""
     from cdp_assets.policies import TENANT_TAG
 
     began = perf_counter()
-    tags = {TENANT_TAG: tenant_id, PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"}
+    tags = {TENANT_TAG: stage.tenant_id, PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"}
     # dbt says a line per test, which would bury the table; the run's events have them all
-    with err.status(f"{tenant_id}: {doing}"), Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+    with (
+        err.status(f"{stage.tenant_id}: {doing}"),
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),
+    ):
         results = [
             job.execute_in_process(
                 instance=instance, partition_key=key, tags=tags, run_config=QUIET, raise_on_error=False
             )
             for key in partition_keys
         ]
+    stage.lines = merged([lines_of(result, made) for result in results])
+    stage.errors = [error for result in results for error in errors_of(result)]
+    stage.seconds = perf_counter() - began
     said = "".join(said_of_provider(result) for result in results)
-    err.print(f"{tenant_id}: {doing} took {perf_counter() - began:.0f} s{said}")
-    for result in results:
-        for event in result.get_step_failure_events():
-            fail(f"{tenant_id}, {event.step_key}: {_cause(event.step_failure_data.error)}")
-    return results
+    failed = "" if stage.is_whole else ", FAILED: the reason follows at the end"
+    err.print(f"{stage.tenant_id}: {doing} took {stage.seconds:.0f} s{said}{failed}")
 
 
 def _segments(instance: dg.DagsterInstance, tenant: Tenant) -> list[str]:
@@ -237,19 +252,12 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _cause(error: Any) -> str:
-    """The innermost error in one line: what a person can act on."""
-    while error.cause is not None:
-        error = error.cause
-    return str(error.message).strip()
-
-
 def _count_quarantine(tenant_id: str, lines: list[Line]) -> None:
     from cdp_assets.landing.contracts import CONTRACTS
 
     with open_warehouse() as warehouse, warehouse.tenant(tenant_id) as conn:
         entries = open_keys(conn, tenant_id)
-    tables = {f"cdp.{contract.table}": collection for collection, contract in CONTRACTS.items()}
+    collections = {f"cdp.{contract.table}": collection for collection, contract in CONTRACTS.items()}
     for line in lines:
-        if line.asset in tables:
-            line.quarantined = len(entries.get(tables[line.asset], ()))
+        if line.asset.startswith(QUARANTINING):
+            line.quarantined = len(entries.get(collections.get(line.asset, line.asset), ()))
