@@ -115,6 +115,12 @@ FAULTS: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, Severity]], str]] 
         {"segment.value_range": (1, ERROR)},
         "created_at_in_future",
     ),
+    "an order in a state that nobody knows": (
+        (set_("tracking_event", "event_id", "order_status = 'unknown', transaction_status = 'teleported', "
+              "transaction_id = 'O-1', transaction_value = 12.5, currency = 'USD'"),),
+        {"tracking_event.order_status_known": (1, WARN)},
+        "teleported",
+    ),
     "time spent backwards": (
         (set_("tracking_event", "event_id", "time_spent_s = -1, currency = 'XQX'"),),
         {"tracking_event.value_range": (1, ERROR)},
@@ -234,7 +240,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, Severity]], str]] 
 
 def test_every_check_passes_on_a_clean_world(checked: Checked) -> None:
     measured = measure(checked.warehouse, "acme", checked.source)
-    assert len(measured) == sum(map(len, CHECKS.values())) == 66
+    assert len(measured) == sum(map(len, CHECKS.values())) == 67
     assert shape({name: found for name, found in measured.items() if not found.passed}) == {}
     assert all(found.says and not found.sample for found in measured.values())
 

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from cdp_assets.vocabulary.order_statuses import STATUSES, Status
 from cdp_assets.warehouse.connection import Warehouse
 from tests.conftest import Server
 from tests.databases import shared_database
@@ -151,13 +152,17 @@ def test_money_given_back_never_makes_the_sum_negative(shop: Shop) -> None:
     assert (got.avg_order_value, got.monetary_90d) == (100, 0)
 
 
-@pytest.mark.parametrize("status", ["refunded", "cancelled", "pending"])
-def test_an_order_that_was_not_completed_does_not_count(shop: Shop, status: str) -> None:
+@pytest.mark.parametrize("status", STATUSES, ids=lambda status: status.name)
+def test_an_order_counts_exactly_if_its_state_is_revenue(shop: Shop, status: Status) -> None:
     shop.line(100, 10)
-    shop.line(500, 5, txn_status=status)
+    shop.line(500, 5, txn_status=status.name)
     shop.refresh()
     got = shop.metrics()
-    assert (got.orders, got.monetary_90d, got.last_purchase) == (1, 100, AS_OF - timedelta(days=10))
+    expected = (2, 600, 5) if status.is_revenue else (1, 100, 10)
+    assert (got.orders, got.monetary_90d, got.last_purchase) == (
+        *expected[:2],
+        AS_OF - timedelta(days=expected[2]),
+    )
 
 
 def test_without_a_base_currency_money_is_in_the_one_bought_in_most(shop: Shop) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from cdp_assets.datasets.events.build import Tables
+from cdp_assets.vocabulary.event_types import LEO_CONVERSIONS
 from tests.events_support import NOW, T0, event, keyed, sessions_by_hand, tables, visits
 
 
@@ -243,6 +244,32 @@ def test_a_purchase_before_the_cart_converts_and_leaves_the_cart() -> None:
         event("a", 0), event("b", 5, source_event_type="purchase"), event("c", 6, source_event_type="add-to-cart")
     ))  # fmt: skip
     assert (found["converted"], found["time_to_convert"], found["cart_abandoned"]) == (True, 300.0, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [
+        *((name, True) for name in LEO_CONVERSIONS),
+        *(
+            (name, None)
+            for name in ("made-payment", "repurchase", "first-purchase", "Order Completed", "Purchase")
+        ),
+        ("đăng ký gói vàng", True),
+    ],
+)
+def test_who_paid_under_any_name_left_no_cart_and_is_through_the_funnel(name: str, flag: bool | None) -> None:
+    mine = {"customer_id": "leo:1"}
+    found = tables(
+        event("a", 0, **mine),
+        event("b", 1, source_event_type="Product Added", article_id="x", **mine),
+        event("c", 2, source_event_type=name, source_is_conversion=flag, **mine),
+    )
+    assert [session(found)[column] for column in ("converted", "cart_abandoned", "funnel_stage")] == [
+        True, False, "purchase",
+    ]  # fmt: skip
+    (row,) = found.customer_behavior.rows(named=True)
+    assert (row["buys"], row["open_cart_articles"], row["cart_abandoned"]) == (1, [], False)
+    assert set(found.funnel_member["state"]) == {"completed"}
 
 
 def test_how_a_customer_behaves() -> None:

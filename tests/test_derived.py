@@ -152,16 +152,16 @@ def test_an_order_has_the_status_of_its_newest_event(shop: Shop) -> None:
     assert shop.derive("resolve_transactions") == (0,)
     shop.event("o1", "completed", 5)
     refund = shop.event("o1", "refunded", 3)
-    shop.event("o1", None, 1)  # a status in words that we do not know says nothing
+    shop.event("o1", None, 1)  # an event without a status says nothing
     assert shop.derive("resolve_transactions") == (2,)
     assert statuses() == {first: "refunded", second: "refunded", other: "completed", none: "completed"}
     assert shop.derive("resolve_transactions") == (0,)
     shop.event("o1", "completed", 2)
     assert shop.derive("resolve_transactions") == (2,)
     shop.event("o1", "cancelled", 1)
-    shop.event("o2", "pending", 1)
+    shop.event("o2", "unknown", 1)  # in words that are not known: it proves nothing
     shop.derive("resolve_transactions")
-    assert statuses() == {first: "cancelled", second: "cancelled", other: "pending", none: "completed"}
+    assert statuses() == {first: "cancelled", second: "cancelled", other: "unknown", none: "completed"}
     for event in shop.read("select event_id from cdp.tracking_event"):
         if event.event_id != refund:
             shop.bury("tracking_event", event.event_id)

@@ -117,6 +117,19 @@ def test_a_run_lands_every_table_and_tells_of_it(stage: Stage) -> None:
     assert stage.one("select rows_out from ops.etl_runs where dataset = 'raw' and status = 'success'") == 31
 
 
+def test_orders_in_a_state_that_nobody_knows_are_named_with_their_money(stage: Stage) -> None:
+    stage.shop.execute("update orders set status = 'teleported' where id in (1, 2)")
+    stage.shop.execute("update orders set status = 'gọi Lan 0912345678' where id = 3")
+    result = stage.run()
+    assert failed(result) == {("orders", "order_status_known", "WARN")}
+    (found,) = [each for each in result.get_asset_check_evaluations() if not each.passed]
+    total = stage.one("select sum(total_amount) from raw.orders where id <= 3")
+    assert f"{total:,.2f}" in str(found.metadata["found"].value)
+    shown = str(found.metadata["sample"].value)
+    assert "teleported" in shown
+    assert "0912345678" not in shown
+
+
 def test_a_second_run_writes_nothing(stage: Stage) -> None:
     stage.run()
     found = tables(stage.run(mode="SWEEP"))

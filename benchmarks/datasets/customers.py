@@ -17,8 +17,8 @@ from scipy.optimize import minimize
 from scipy.special import gammaln, hyp2f1
 
 from cdp_assets.datasets.customers.behaviour import COUNTS
-from cdp_assets.datasets.event_types import ALIASES
 from cdp_assets.datasets.model import Scope
+from cdp_assets.vocabulary.event_types import event_type
 
 WINDOWS = (7, 30, 90, 180, 365)
 KEY = "customer_id"
@@ -176,7 +176,9 @@ def _tastes(bought: pd.DataFrame, articles: pd.DataFrame) -> pd.DataFrame:
 
 
 def _events(events: pd.DataFrame) -> pd.DataFrame:
-    kind = events["event_type"].str.lower().str.replace("-", "_").replace(ALIASES)
+    kind = events["event_type"].map(
+        {name: event_type(name) or name for name in events["event_type"].unique()}
+    )
     counts = {"session_events": events["age"] >= 0, **{name: kind == value for name, value in COUNTS.items()}}
     for days in WINDOWS:
         counts[f"views_{days}d"] = (kind == "view") & (events["age"] < days)

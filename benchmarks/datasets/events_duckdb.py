@@ -12,21 +12,18 @@ from time import perf_counter
 import duckdb
 import polars as pl
 
-from cdp_assets.datasets.event_types import ALIASES, EVENT_TYPES
 from cdp_assets.datasets.events import vocabulary as words
 from cdp_assets.datasets.events.contract import RAW
 from cdp_assets.datasets.events.funnels import DEFAULTS
 from cdp_assets.datasets.events.summaries import COUNTS, ENGAGED_SECONDS, ENGAGED_VIEWS
 from cdp_assets.datasets.model import Scope
+from cdp_assets.vocabulary.event_types import ALIASES
 
 FUNNEL = DEFAULTS[1]
 
 _STAGES = {name: place for place, name in enumerate(words.STAGES)}
 KINDS = pl.DataFrame(
-    [
-        (name, kind, _STAGES.get(kind))
-        for name, kind in [*zip(EVENT_TYPES, EVENT_TYPES, strict=True), *ALIASES.items()]
-    ],
+    [(name, kind, _STAGES.get(kind)) for name, kind in ALIASES.items()],
     schema={"name": pl.String, "kind": pl.String, "stage": pl.Int64},
     orient="row",
 )
@@ -39,7 +36,7 @@ with known as (
     from events where customer_id <> 'unknown' and visitor_id is not null group by 1
 ), names as (
     select source_event_type, k.kind, k.stage from (select distinct source_event_type from events)
-    left join kinds as k on k.name = replace(lower(source_event_type), '-', '_')
+    left join kinds as k on k.name = regexp_replace(lower(source_event_type), '[-_ ]', '', 'g')
 ), stitched as (
     select e.*, n.kind, n.stage, case when e.customer_id <> 'unknown' then e.customer_id when k.customers <= {shared}
         then k.last end as stitched_customer_id,

@@ -11,14 +11,13 @@ from hashlib import md5
 import numpy as np
 import pandas as pd
 
-from cdp_assets.datasets.event_types import ALIASES, EVENT_TYPES
 from cdp_assets.datasets.events import vocabulary as words
 from cdp_assets.datasets.events.funnels import DEFAULTS
 from cdp_assets.datasets.events.summaries import COUNTS, ENGAGED_SECONDS, ENGAGED_VIEWS
 from cdp_assets.datasets.model import Scope
+from cdp_assets.vocabulary.event_types import event_type
 
 FUNNEL = DEFAULTS[1]
-KIND = {**dict(zip(EVENT_TYPES, EVENT_TYPES, strict=True)), **ALIASES}
 
 
 def pandas_way(frames: dict[str, pd.DataFrame], scope: Scope) -> dict[str, pd.DataFrame]:
@@ -61,7 +60,7 @@ def _stitched(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _described(events: pd.DataFrame, scope: Scope) -> pd.DataFrame:
-    names = {name: KIND.get(name.lower().replace("-", "_")) for name in events["source_event_type"].unique()}
+    names = {name: event_type(name) for name in events["source_event_type"].unique()}
     kind = events["source_event_type"].map(names)
     local = events["event_at"].dt.tz_convert(scope.timezone).dt.tz_localize(None)
     return events.assign(

@@ -13,14 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, save_npz
 
-from cdp_assets.datasets.event_types import ALIASES
 from cdp_assets.datasets.interactions.signals import SIGNAL_OF_EVENT, STRENGTHS
 from cdp_assets.datasets.model import Scope
+from cdp_assets.vocabulary.event_types import event_type
 
 KEY = ["customer_id", "article_id"]
-_SIGNALS = SIGNAL_OF_EVENT | {
-    alias: SIGNAL_OF_EVENT[name] for alias, name in ALIASES.items() if name in SIGNAL_OF_EVENT
-}
 
 
 def pandas_way(
@@ -70,7 +67,8 @@ def _signals(lines: pd.DataFrame, events: pd.DataFrame, reviews: pd.DataFrame, s
         at=lines["purchased_at"], signal=np.where(lines["is_return"], "return", "purchase")
     )
     seen = _known(events)
-    kind = seen["event_type"].str.lower().str.replace("-", "_").map(_SIGNALS)
+    signals = {name: SIGNAL_OF_EVENT.get(event_type(name)) for name in seen["event_type"].unique()}
+    kind = seen["event_type"].map(signals)
     seen = (
         seen[KEY]
         .assign(on=pd.to_datetime(seen["event_on"]), at=seen["event_at"], signal=kind)

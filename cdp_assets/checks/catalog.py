@@ -144,6 +144,14 @@ CHECKS: dict[Table, tuple[Check[Subject], ...]] = {
             "sends twice, or an import that was repeated.",
             profiles.duplicate_events,
         ),
+        Check(
+            "order_status_known",
+            "The state of every order that an event names is a word that the vocabulary knows. Warns of the others, "
+            "with their money: they are no revenue.",
+            "Add the words in the sample to cdp_assets/vocabulary/order_statuses.py, where what they mean is certain, "
+            "then materialize cdp.{table} for {tenant} with mode SWEEP.",
+            money.order_status_known,
+        ),
     ),
     Table.of(CONTRACTS[CONVERSION]): (
         *COLLECTION,
@@ -218,7 +226,7 @@ CHECKS: dict[Table, tuple[Check[Subject], ...]] = {
         ),
         Check(
             "money_matches_transactions",
-            "Each profile has as many orders as it has distinct completed orders in cdp.transactional_context.",
+            "Each profile has as many orders as it has distinct accepted orders in cdp.transactional_context.",
             _AGAIN,
             derived.money_matches_transactions,
             blocking=True,

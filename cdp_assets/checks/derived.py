@@ -11,6 +11,7 @@ from cdp_assets.checks.subject import Subject
 from cdp_assets.landing.loads import MAX_LOAD_AGE_H, MAX_SWEEP_AGE_H
 from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity, sampled
 from cdp_assets.sources.model import PROFILE
+from cdp_assets.vocabulary.order_statuses import STATUSES
 
 SIZE_TOLERANCE = 0.05
 SIZE_TOLERANCE_ROWS = 2
@@ -172,7 +173,7 @@ def denials_hold(subject: Subject) -> Measure:
 
 
 def money_matches_transactions(subject: Subject) -> Measure:
-    """Orders per profile against distinct completed orders, as of the time for which metrics were made."""
+    """Orders per profile against distinct orders that count as sales, as of the time for which metrics were made."""
     (as_of,) = subject.row(
         "select coalesce((select coalesce(as_of, finished_at) from ops.etl_runs where tenant_id = %(tenant)s "
         "and dataset = 'cdp.customer_metrics' and status = 'success' order by finished_at desc limit 1), now())"
@@ -180,12 +181,13 @@ def money_matches_transactions(subject: Subject) -> Measure:
     rows = subject.rows(
         "with bought as (select distinct cdp_profile_id, coalesce(transaction_id, txn_id) as order_id, currency "
         "from cdp.transactional_context where tenant_id = %(tenant)s and deleted_at is null "
-        "and txn_status = 'completed' and (txn_timestamp is null or txn_timestamp <= %(as_of)s)), "
+        "and txn_status = any(%(sold)s) and (txn_timestamp is null or txn_timestamp <= %(as_of)s)), "
         "counted as (select cdp_profile_id, count(*) as orders from bought group by 1) "
         "select count(*) over (), m.cdp_profile_id, m.orders, coalesce(c.orders, 0) from {table} as m "
         "left join counted as c on c.cdp_profile_id = m.cdp_profile_id "
         "where m.tenant_id = %(tenant)s and m.orders <> coalesce(c.orders, 0) order by 2 limit %(limit)s",
         as_of=as_of,
+        sold=[status.name for status in STATUSES if status.is_revenue],
         limit=SAMPLE_ROWS,
     )
     failing, sample = sampled(rows)

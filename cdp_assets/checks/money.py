@@ -1,4 +1,4 @@
-"""Reconciliation of money: `cdp.transactional_context` against the source's own sums, per currency.
+"""Money: `cdp.transactional_context` against the source's own sums per currency, and what no report may count.
 
 Belongs here: what landed plus what was rejected equals what the source adds up. Amounts of rejected documents are
 read from the quarantine, so a difference is never explained away by "some were rejected".
@@ -15,9 +15,11 @@ import msgspec
 
 from cdp_assets.checks.masking import masked_currency
 from cdp_assets.checks.subject import Subject
+from cdp_assets.landing import order_words
 from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity
 from cdp_assets.sources.model import Total
 from cdp_assets.sources.rules import Totals
+from cdp_assets.vocabulary.order_statuses import UNKNOWN
 
 TOLERANCE = Decimal("0.005")
 """Per 1,000 documents, at least once: the source adds doubles, the warehouse decimals."""
@@ -149,4 +151,16 @@ def _shown(line: Line) -> tuple[str, ...]:
         masked_currency(line.currency),
         *(text for part in parts for text in (str(part.documents), f"{part.amount:,.2f}")),
         f"{line.documents:+d} documents, {line.amount:+,.2f}",
+    )
+
+
+def order_status_known(subject: Subject) -> Measure:
+    """Orders that tracking events name, by `transactionStatus`."""
+    return order_words.measured(
+        subject.rows(
+            "select transaction_status, currency, count(distinct coalesce(transaction_id, event_id)), "
+            "sum(transaction_value) from {table} where tenant_id = %(tenant)s and deleted_at is null "
+            "and order_status = %(unknown)s group by 1, 2",
+            unknown=UNKNOWN,
+        )
     )

@@ -14,6 +14,7 @@ from psycopg import sql
 from cdp_assets.checks.currencies import CURRENCIES
 from cdp_assets.checks.subject import Subject
 from cdp_assets.quality import SAMPLE_ROWS, Measure, Severity
+from cdp_assets.vocabulary.order_statuses import STATUSES
 
 MAX_AMOUNT = 10**12
 """Of one line or price in any currency: in VND, 38 million USD."""
@@ -111,7 +112,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
 _PARAMETERS = {
     "currencies": sorted(CURRENCIES),
     "max_amount": MAX_AMOUNT,
-    "statuses": ["completed", "pending", "cancelled", "refunded"],
+    "statuses": [status.name for status in STATUSES],
     "segments": ["happy", "prospective", "inactive", "first_time", "target"],
 }
 

@@ -1,43 +1,37 @@
-"""The words for what people do, the same in all datasets: canonical event types and the names that sources give them.
+"""Event types in frames: names as columns of canonical types.
 
-Belongs here: the vocabulary. Does not belong here: what a type is worth, or which types make a funnel.
+Does not belong here: the names (`cdp_assets.vocabulary.event_types`), and what a type is worth.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-EVENT_TYPES = (
-    "view", "click", "wishlist", "add_to_cart", "remove_from_cart", "checkout_start", "purchase", "search",
-    "session_start",
-)  # fmt: skip
-"""In the order of a visit's way to a purchase, then the rest."""
+from cdp_assets.vocabulary.event_types import ALIASES, EVENT_TYPES, ON_THE_WAY, event_type
 
-ALIASES = {
-    "page_view": "view",
-    "product_view": "view",
-    "item_view": "view",
-    "content_view": "view",
-    "add_wishlist": "wishlist",
-    "add_to_wishlist": "wishlist",
-    "cart": "add_to_cart",
-    "addtocart": "add_to_cart",
-    "checkout": "checkout_start",
-    "order_checkout": "checkout_start",
-    "buy": "purchase",
-    "transaction": "purchase",
-    "order": "purchase",
-}
-"""Other names, in lower case with underscores -> canonical type."""
+__all__ = ["ALIASES", "EVENT_TYPES", "EventType", "canonical", "converted"]
 
 EventType = pl.Enum(EVENT_TYPES)
 
 
-def canonical(event_type: pl.Expr) -> pl.Expr:
-    """The canonical type (`EventType`) of a source's name, in whatever case, with - or _; null for unknown names."""
-    names = {**dict(zip(EVENT_TYPES, EVENT_TYPES, strict=True)), **ALIASES}
-    return (
-        event_type.str.to_lowercase()
-        .str.replace_all("-", "_", literal=True)
-        .replace_strict(names, default=None, return_dtype=EventType)
-    )
+def canonical(name: pl.Expr) -> pl.Expr:
+    """The canonical type (`EventType`) of a source's name, however it is spelt; null for unknown names."""
+    return name.map_batches(_canonical, return_dtype=EventType)
+
+
+def converted(kind: pl.Expr, is_conversion: pl.Expr) -> pl.Expr:
+    """Canonical types, given whether LEO counts the event as a conversion (null: it does not say).
+
+    What it counts is a purchase, whatever its name, unless the name says that somebody is only on the way to one.
+    """
+    only_on_the_way = kind.is_in(sorted(ON_THE_WAY)).fill_null(value=False)
+    is_purchase = is_conversion.fill_null(value=False) & ~only_on_the_way
+    return pl.when(is_purchase).then(pl.lit("purchase", EventType)).otherwise(kind)
+
+
+def _canonical(names: pl.Series) -> pl.Series:
+    # a handful of names, millions of events
+    told = names.unique()
+    meant = pl.Series([event_type(name) for name in told], dtype=EventType)
+    # without any name polars gives text, whatever it is asked for
+    return names.replace_strict(told, meant, return_dtype=EventType).cast(EventType)

@@ -1,14 +1,14 @@
-"""LEO's numeric codes and free-text statuses in our words. An unknown code is a reject, never a guess.
+"""LEO's numeric codes in our words. An unknown code is a reject, never a guess.
 
-Sources: `PersistentObject`, `ProfileGenderCode`, `Segment`, `AssetItemStatus`, `FeedbackEvent` and
-`TrackingEventState` of the LEO CDP framework.
+Does not belong here: words that people type, such as the state of an order (`cdp_assets.vocabulary`). Sources:
+`PersistentObject`, `ProfileGenderCode`, `Segment`, `AssetItemStatus`, `FeedbackEvent` and `TrackingEventState` of the
+LEO CDP framework.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from unicodedata import normalize
 
 from cdp_assets.landing.values import Document, FieldError, integer, shown
 
@@ -43,20 +43,6 @@ ASSET_STATUS = {
 FEEDBACK_STATUS = {1: "recorded", 0: "computed", -1: "deleted"}
 EVENT_STATE = {0: "raw", 1: "processed", 2: "checked", -1: "archived"}
 
-ORDER_STATUS = {
-    "completed": {"paid", "completed", "complete", "success", "successful", "succeeded", "delivered", "fulfilled",
-                  "closed", "done", "shipped", "đã giao hàng", "đã thanh toán", "hoàn thành", "hoàn tất"},
-    "pending": {"pending", "processing", "created", "new", "open", "unpaid", "on-hold", "on hold",
-                "awaiting payment", "đang giao hàng", "đang xử lý", "chờ thanh toán"},
-    "cancelled": {"cancelled", "canceled", "cancel", "failed", "fail", "void", "voided", "rejected", "expired",
-                  "declined", "đã hủy", "đã huỷ", "thất bại"},
-    "refunded": {"refunded", "refund", "returned", "return", "chargeback", "reversed", "hoàn tiền",
-                 "đã hoàn tiền", "trả hàng"},
-}  # fmt: skip
-"""`transactionStatus` is free text in LEO; other words leave the order as its conversion edges say: completed."""
-
-_ORDER_STATUS = {word: status for status, words in ORDER_STATUS.items() for word in words}
-
 
 def code(
     document: Document, field: str, mapping: Mapping[int, str | int | None], *, default: int
@@ -76,8 +62,3 @@ def code(
             field,
             f"unknown code {shown(value)} (known: {', '.join(map(str, sorted(mapping)))}); extend landing/codes.py",
         ) from None
-
-
-def order_status(raw: str | None) -> str | None:
-    """A free-text transaction status in our words; None when it says nothing we know."""
-    return None if raw is None else _ORDER_STATUS.get(normalize("NFC", raw).strip().lower().replace("_", "-"))

@@ -30,6 +30,7 @@ from cdp_assets.landing.values import (
     text,
 )
 from cdp_assets.sources.model import TRACKING_EVENT
+from cdp_assets.vocabulary.order_statuses import STATUSES, order_status
 
 FUTURE_TOLERANCE = timedelta(days=1)
 """Browsers' clocks run ahead by hours; more than a day ahead of the warehouse is a wrong time, not a skew."""
@@ -63,7 +64,7 @@ class TrackingEvent(dy.Schema):
     transaction_value = amount_column()
     currency = dy.String(nullable=True, regex=r"^[A-Z]{3}$")
     transaction_status = dy.String(nullable=True)
-    order_status = dy.Enum(sorted(codes.ORDER_STATUS), nullable=True)
+    order_status = dy.Enum(sorted(status.name for status in STATUSES), nullable=True)
     state = code_column(codes.EVENT_STATE)
     environment = dy.String(nullable=True)
     updated_at = time_column()
@@ -103,7 +104,7 @@ def map_event(document: Document, options: TenantOptions) -> Mapped:
             "transaction_value": decimal(document, "transactionValue"),
             "currency": currency(document, "transactionCurrency", default=None),
             "transaction_status": status,
-            "order_status": codes.order_status(status),
+            "order_status": order_status(status),
             "state": codes.code(document, "state", codes.EVENT_STATE, default=0),
             "environment": text(document, "environment"),
             "updated_at": instant(document, "updatedAt"),

@@ -37,31 +37,3 @@
 {% macro currency_code(value) -%}
     case when upper(btrim({{ value }})) ~ '^[A-Z]{3}$' then upper(btrim({{ value }})) end
 {%- endmacro %}
-
-
-{#- A shop's word for the state of an order, in ours. Money given back counts as cancelled: it is no revenue. Other words
-    are unknown, never guessed at. -#}
-{% macro order_status(value) -%}
-    {%- set words = {
-        'pending': ['pending', 'new', 'created', 'open', 'placed', 'draft', 'unpaid', 'on hold', 'awaiting payment',
-                    'mới', 'chờ xử lý', 'chờ thanh toán', 'chờ xác nhận'],
-        'processing': ['processing', 'in progress', 'confirmed', 'accepted', 'paid', 'preparing', 'packed',
-                       'đang xử lý', 'đã xác nhận', 'đã thanh toán'],
-        'shipped': ['shipped', 'sent', 'dispatched', 'in transit', 'shipping', 'out for delivery',
-                    'đang giao', 'đang giao hàng'],
-        'completed': ['completed', 'complete', 'done', 'delivered', 'received', 'fulfilled', 'closed', 'success',
-                      'đã giao', 'đã giao hàng', 'hoàn thành', 'hoàn tất'],
-        'cancelled': ['cancelled', 'canceled', 'cancel', 'void', 'voided', 'rejected', 'declined', 'expired', 'failed',
-                      'refunded', 'refund', 'returned', 'hủy', 'huỷ', 'đã hủy', 'đã huỷ', 'hoàn tiền', 'trả hàng'],
-    } -%}
-    (
-        select
-            case
-                {%- for status, synonyms in words.items() %}
-                when w.word in ('{{ synonyms | join("', '") }}') then '{{ status }}'
-                {%- endfor %}
-                else 'unknown'
-            end
-        from (select translate(lower({{ clean_text(value) }}), '_-', '  ') as word offset 0) as w
-    )
-{%- endmacro %}

@@ -279,7 +279,8 @@ CHECKS: tuple[tuple[str, Check[EventsAudit]], ...] = (
         one_session_each, blocking=True)),
     ("events_enriched", Check(
         "known_types", "Events of unknown type, against 1 % of all.",
-        "add the words in the sample to `datasets/event_types.py`, or mend the page that sends them", known_types)),
+        "add the words in the sample to `cdp_assets/vocabulary/event_types.py`, or mend the page that sends them",
+        known_types)),
     ("events_enriched", Check(
         "bots", "Events of automata, against 30 % of all.",
         "look at the visitors of the rule in the sample; block them at the source if they are none of ours", bots)),

@@ -14,7 +14,7 @@ RAW: Schema = {
     "client_session_id": pl.String, "article_id": pl.String, "product_reference": pl.String,
     "category_id": pl.Int64, "order_number": pl.String, "order_reference": pl.String, "order_value": MONEY,
     "currency": pl.String, "page": pl.String, "campaign_id": pl.String, "utm_source": pl.String,
-    "device_type": pl.String, "browser": pl.String, "is_imported": pl.Boolean,
+    "device_type": pl.String, "browser": pl.String, "is_imported": pl.Boolean, "source_is_conversion": pl.Boolean,
 }  # fmt: skip
 """An event as the sources tell it: what all else is computed from. `customer_id` is `unknown` where it names nobody."""
 
@@ -48,6 +48,7 @@ class Events(dy.Schema):
     device_type = dy.String(nullable=True)
     browser = dy.String(nullable=True)
     is_imported = dy.Bool()
+    source_is_conversion = dy.Bool(nullable=True)
     event_type = dy.String()
     is_known_type = dy.Bool()
     event_on = dy.Date()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from cdp_assets.datasets.event_types import EventType, canonical
+from cdp_assets.datasets.event_types import EventType, canonical, converted
 from cdp_assets.datasets.events import vocabulary as words
 from cdp_assets.datasets.events.contract import Events, Sessions
 from cdp_assets.datasets.events.order import in_order
@@ -36,25 +36,23 @@ def described(scope: Scope, events: pl.DataFrame) -> pl.DataFrame:
     `event_day` counts from Sunday = 0, as the seed's SQL does; `lateness_s` is null where the source does not say when
     it received the event.
     """
-    told = events["source_event_type"].unique()
-    # every name is looked up once, not once per event
-    meant = told.to_frame().select(canonical(pl.col("source_event_type")).cast(pl.String)).to_series()
     local = pl.col("event_at").dt.convert_time_zone(scope.timezone).dt.replace_time_zone(None)
+    kind = pl.col("_kind")
     return (
-        events.with_columns(
-            pl.col("source_event_type").replace_strict(told, meant).alias("event_type"),
-            local.alias("_local"),
+        events.with_columns(canonical(pl.col("source_event_type")).alias("_kind"), local.alias("_local"))
+        .with_columns(
+            kind.is_not_null().alias("is_known_type"),
+            converted(kind, pl.col("source_is_conversion")).alias("_kind"),
         )
         .with_columns(
-            pl.col("event_type").is_not_null().alias("is_known_type"),
-            pl.col("event_type").fill_null(pl.col("source_event_type")),
-            (pl.col("event_type") == "purchase").fill_null(False).alias("is_conversion"),
+            kind.cast(pl.String).fill_null(pl.col("source_event_type")).alias("event_type"),
+            (kind == "purchase").fill_null(value=False).alias("is_conversion"),
             pl.col("_local").dt.date().alias("event_on"),
             pl.col("_local").dt.hour().alias("event_hour"),
             (pl.col("_local").dt.weekday() % 7).cast(pl.Int8).alias("event_day"),
             ((pl.col("received_at") - pl.col("event_at")).dt.total_microseconds() / 1e6).alias("lateness_s"),
         )
-        .drop("_local")
+        .drop("_kind", "_local")
     )
 
 

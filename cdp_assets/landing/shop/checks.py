@@ -12,9 +12,10 @@ from functools import cached_property
 
 from psycopg import sql
 
-from cdp_assets.landing import loads
+from cdp_assets.landing import loads, order_words
 from cdp_assets.landing.shop.specs import SPECS, TableSpec
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
+from cdp_assets.vocabulary.order_statuses import UNKNOWN, order_status
 from cdp_assets.warehouse.connection import Connection, Warehouse
 from cdp_assets.warehouse.ledger import Ledger, Watermark
 
@@ -123,6 +124,16 @@ def freshness(table: ShopTable) -> Measure:
     return loads.age_of_loads(mark)
 
 
+def order_status_known(table: ShopTable) -> Measure:
+    """Orders by `status`; one without a status is in no state that is known either."""
+    told = table.connection.execute(
+        "select status, currency, count(*), sum(total_amount) from raw.orders "
+        "where tenant_id = %s and _deleted_at is null group by 1, 2",
+        (table.tenant_id,),
+    ).fetchall()
+    return order_words.measured(row for row in told if order_status(row[0]) in (None, UNKNOWN))
+
+
 _SWEEP = "Materialize raw.{table} for {tenant} with mode SWEEP."
 
 SHOP_CHECKS = (
@@ -162,7 +173,18 @@ SHOP_CHECKS = (
     ),
 )
 
-CHECKS = dict.fromkeys(SPECS, SHOP_CHECKS)
+ORDER_CHECKS = (
+    Check(
+        "order_status_known",
+        "The state of every order is a word that the vocabulary knows. Warns of the others, with their money: they are "
+        "no revenue.",
+        "Add the words in the sample to cdp_assets/vocabulary/order_statuses.py, where what they mean is certain, and "
+        "write the macros anew (`python -m cdp_assets.vocabulary.macros`).",
+        order_status_known,
+    ),
+)
+
+CHECKS = {**dict.fromkeys(SPECS, SHOP_CHECKS), "orders": (*SHOP_CHECKS, *ORDER_CHECKS)}
 """Table -> its checks."""
 
 

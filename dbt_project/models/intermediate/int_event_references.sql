@@ -34,7 +34,8 @@ select
     browser,
     not is_live as is_imported,
     null::timestamptz as received_at,
-    changed_at
+    changed_at,
+    is_conversion
 from leo
 
 union all
@@ -61,5 +62,6 @@ select
     null as browser,
     false as is_imported,
     created_at as received_at,
-    changed_at
+    changed_at,
+    null as is_conversion
 from shop

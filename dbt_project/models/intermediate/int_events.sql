@@ -40,7 +40,8 @@ select
     events.customer_reference,
     events.product_reference,
     events.order_reference,
-    events.changed_at
+    events.changed_at,
+    events.is_conversion
 from events
 left join links as customers
     on

@@ -8,7 +8,9 @@ down_revision = "0004"
 FILES = (
     "0005_changes.sql",
     "0005_keys.sql",
+    "0005_events.sql",
     "0005_removal.sql",
+    "0005_statuses.sql",
     "0005_tenants.sql",
     "0005_reviews.sql",
 )
