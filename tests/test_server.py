@@ -51,8 +51,8 @@ def emptied() -> Iterator[Path]:
     """A folder of its own, not below pytest's; servers in it are stopped at the end."""
     folder = Path(tempfile.mkdtemp(prefix="cdp-server-"))
     yield folder
-    for cluster in folder.rglob("postmaster.pid"):
-        EmbeddedServer(cluster.parent).stop()
+    for lock in folder.rglob("*.lock"):
+        EmbeddedServer(lock.with_suffix("")).stop()
     shutil.rmtree(folder)
 
 

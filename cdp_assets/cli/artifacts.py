@@ -72,7 +72,7 @@ def show(dataset: str, tenant_id: str, version: str | None) -> None:
     """Show the manifest of a version of DATASET: rows, times, inputs, code, files."""
     store = open_artifacts()
     manifest = store.manifest(dataset, tenant_id, version or _published(store, dataset, tenant_id))
-    out.print(store.uri(dataset, tenant_id, manifest.version), markup=False)
+    out.print(store.uri(dataset, tenant_id, manifest.version))
     out.print_json(manifest.to_json().decode())
 
 
@@ -95,7 +95,7 @@ def diff(dataset: str, tenant_id: str, before: str | None, after: str | None) ->
     if found.is_empty:
         out.print(f"{dataset} of {tenant_id}: the tables of {old.version} and {new.version} are the same")
         return
-    out.print(f"[bold]{dataset} of {tenant_id}: {old.version} -> {new.version}[/bold]")
+    out.print(f"{dataset} of {tenant_id}: {old.version} -> {new.version}", style="bold")
     table(
         "rows",
         ("added", "removed", "changed", "same"),

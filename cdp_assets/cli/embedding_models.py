@@ -124,7 +124,12 @@ def fill(tenant_id: str, model_id: str) -> None:
             for entity in ENTITIES:
                 queue.enqueue(conn, entity, model_id=model_id)
             backlog = [each for each in queue.backlog(conn, tenant_id) if each.model_id == model_id]
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=err) as progress:
             bar = progress.add_task(tenant_id, total=sum(each.ready for each in backlog))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 
 import click
 
@@ -55,9 +54,10 @@ def list_(tenant_id: str | None, collection: str | None, limit: int) -> None:
         for tenant in chosen:
             with warehouse.tenant(tenant.tenant_id) as conn:
                 entries = store.open_entries(conn, tenant.tenant_id, collection=collection, limit=limit)
-            counts = Counter("landed" if entry.landed else "rejected" for entry in entries)
+                rejected, landed = store.open_counts(conn, tenant.tenant_id, collection=collection)
+            shown = "" if rejected + landed == len(entries) else f"; the oldest {len(entries)}"
             table(
-                f"{tenant.tenant_id}: {counts['rejected']} rejected, {counts['landed']} landed with fields left null",
+                f"{tenant.tenant_id}: {rejected:,} rejected, {landed:,} landed with fields left null{shown}",
                 ("collection", "key", "landed", "since", "reason"),
                 [(e.collection, e.key, e.landed, e.first_seen_at, e.reason) for e in entries],
             )
@@ -78,12 +78,12 @@ def show(tenant_id: str, key: str) -> None:
             f"tenant {tenant_id!r} has no open entry {key!r}; `cdp quarantine list` shows what there is"
         )
     for entry in entries:
-        out.print(f"[bold]{entry.collection}/{entry.key}[/bold]  {entry.rev}")
-        out.print(entry.reason, markup=False)
+        out.print(f"{entry.collection}/{entry.key}  {entry.rev}", style="bold")
+        out.print(entry.reason)
         try:
             out.print_json(entry.document or "{}")
         except json.JSONDecodeError:
-            out.print(entry.document, markup=False)
+            out.print(entry.document)
 
 
 @quarantine.command()

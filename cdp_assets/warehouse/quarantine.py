@@ -105,6 +105,17 @@ def open_entries(
         ).fetchall()
 
 
+def open_counts(connection: Connection, tenant_id: str, *, collection: str | None = None) -> tuple[int, int]:
+    """Open entries in all: rejected whole, and landed with fields left null."""
+    row = connection.execute(
+        "select count(*) filter (where not landed), count(*) filter (where landed) from ops.quarantine "
+        "where tenant_id = %s and resolved_at is null and (%s::text is null or collection = %s)",
+        (tenant_id, collection, collection),
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
 def open_keys(connection: Connection, tenant_id: str) -> dict[str, list[str]]:
     """Keys of all open entries by collection."""
     rows = connection.execute(
