@@ -88,15 +88,21 @@ def test_other_rules_make_a_snapshot_of_the_same_members(segments: Segments) -> 
     assert (found["snapshot"], found["added"], found["removed"]) == (2, 0, 0)
 
 
-def test_a_segment_that_the_tenant_has_not_is_skipped(segments: Segments) -> None:
+def test_a_segment_that_the_tenant_has_not_is_absent(segments: Segments) -> None:
     segments.define("vip")
     segments.instance.add_dynamic_partitions("leo_cdp_segment", ["of-another"])
     segments.define("gone", status="deleted")
     for segment_id in ("of-another", "gone"):
         result = segments.run(segment_id, "segment_member", "segment_lookalike")
         assert result.success
-        assert not materialized(result)
+        found = materialized(result)
+        assert {table: (of["absent"], of["dagster/row_count"]) for table, of in found.items()} == {
+            "segment_member": (True, 0),
+            "segment_lookalike": (True, 0),
+        }
+        assert len(list(result.get_asset_check_evaluations())) == 4
     assert segments.rows("select count(*) from audience.segment_snapshot") == [(0,)]
+    assert segments.rows("select count(*) from ops.check_result") == [(0,)]
 
 
 def test_an_empty_segment_has_an_empty_snapshot(segments: Segments) -> None:

@@ -15,6 +15,7 @@ from cdp_assets.opening import Sources
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.quality import Measure, Severity
 from cdp_assets.settings import get_settings
+from cdp_assets.warehouse import check_results
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant, put_tenant
 from tests.conftest import Server
@@ -128,6 +129,43 @@ def test_orders_in_a_state_that_nobody_knows_are_named_with_their_money(stage: S
     shown = str(found.metadata["sample"].value)
     assert "teleported" in shown
     assert "0912345678" not in shown
+
+
+def test_every_result_is_a_row_with_scope_run_and_counter(stage: Stage) -> None:
+    result = stage.run(mode="SWEEP")
+    with stage.warehouse.tenant("acme") as conn:
+        rows = conn.execute(
+            "select asset, check_name, passed, scope, run_id, data_version from ops.check_result"
+        ).fetchall()
+        version = check_results.version_of(conn, "acme", "raw.orders")
+    assert {(asset, name) for asset, name, *_ in rows} == {
+        (".".join(key.asset_key.path), key.name) for key in check_keys
+    }
+    assert {row[2:5] for row in rows} == {(True, "sweep", result.run_id)}
+    assert {row[5] for row in rows if row[0] == "raw.orders"} == {version}
+    assert version != "0"
+    stage.run(mode="WINDOW")
+    assert stage.one("select array_agg(distinct scope) from ops.check_result") == ["window"]
+    stage.check()
+    assert stage.one("select array_agg(distinct scope) from ops.check_result") == ["window"], (
+        "since a window nobody has counted the shop's rows"
+    )
+
+
+def test_a_window_does_not_lift_what_a_sweep_found(stage: Stage) -> None:
+    stage.run()
+    stage.shop.execute("delete from order_items")
+    stage.run(mode="SWEEP")
+    standing = (
+        "select passed from ops.check_result where asset = 'raw.order_items' and check_name = 'row_count'"
+    )
+    guard = standing.replace("row_count", "mass_delete_guard")
+    assert (stage.one(standing), stage.one(guard)) == (True, False)
+    stage.run(mode="WINDOW")
+    stage.check()
+    assert stage.one(guard) is False
+    stage.run(allow_mass_delete=True)
+    assert stage.one(guard) is True
 
 
 def test_a_second_run_writes_nothing(stage: Stage) -> None:

@@ -1,7 +1,7 @@
 """The assets of audiences: tables of schema `audience`, made for one segment of one tenant at a time.
 
-Belongs here: Dagster's side. A partition whose tenant has no such segment is skipped: nothing is materialized and
-nothing downstream runs. Annotations are not postponed: Dagster reads them.
+Belongs here: Dagster's side. A partition whose tenant has no such segment is materialized as absent: nothing is made.
+Annotations are not postponed: Dagster reads them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ import polars as pl
 from psycopg import sql
 
 from cdp_assets import pictures
-from cdp_assets.asset_checks import check_result, check_specs
+from cdp_assets.asset_checks import Measured, check_specs, report
 from cdp_assets.asset_runs import recorded, table_metadata, tenant_of, tenant_table
 from cdp_assets.audience import comparison, funnel, lookalike, snapshot
 from cdp_assets.audience.checks import (
@@ -57,36 +57,45 @@ def _asset(
         description=description,
         deps=[dg.AssetKey(name.split(".")) for name in deps],
         check_specs=check_specs(key, checks, {"table": table}, segments_of_tenants),
-        output_required=False,
     )
     def materialize(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[Any]:
         tenant_id, segment_id = tenant_of(context), _segment_of(context)
+        of = Measured(tenant_id, context.run.run_id, segment_id=segment_id)
         try:
             active_tenant(warehouse, tenant_id)
         except (TenantError, WarehouseError) as error:
             raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
         with warehouse.tenant(tenant_id) as conn:
             if snapshot.find_segment(conn, tenant_id, segment_id) is None:
-                context.log.info("tenant %s has no segment %s: skipped", tenant_id, segment_id)
-                for check in checks:  # Dagster wants a result of each
-                    yield check_result(key, tenant_id, check, NO_SEGMENT, {"table": table})
+                # Absent and not skipped: Dagster would skip every step that depends on this one without a word.
+                nothing = [(check, NO_SEGMENT) for check in checks]
+                yield from report(warehouse, key, of, nothing, {"table": table}, is_kept=False)
+                yield dg.MaterializeResult(
+                    metadata={"absent": True, "dagster/row_count": 0, "rows_written": 0}
+                )
                 return
-        failed = []
         with recorded(context, warehouse, f"audience.{table}") as summary:
             with warehouse.tenant(tenant_id) as conn:
                 shown = work(conn, Audience(conn, tenant_id, segment_id), summary)
             with warehouse.tenant(tenant_id) as conn:
                 audience = Audience(conn, tenant_id, segment_id)
-                for check in checks:
-                    found = check.measure(audience)
-                    yield check_result(key, tenant_id, check, found, {"table": table})
-                    if check.blocking and not found.passed and found.severity is Severity.ERROR:
-                        failed.append(check.name)
-                report = table_report(conn, tenant_id, "audience", table, shows=shows)
+                measured = [(check, check.measure(audience)) for check in checks]
+                shows_table = table_report(conn, tenant_id, "audience", table, shows=shows)
+            yield from report(warehouse, key, of, measured, {"table": table})
+        failed = [
+            check.name
+            for check, found in measured
+            if check.blocking and not found.passed and found.severity is Severity.ERROR
+        ]
         yield dg.MaterializeResult(
-            metadata={**table_metadata(report), "rows_written": summary.rows_out or 0, **shown}
+            metadata={
+                **table_metadata(shows_table),
+                "absent": False,
+                "rows_written": summary.rows_out or 0,
+                **shown,
+            }
         )
         if failed:
             raise dg.Failure(f"{context.partition_key}: {', '.join(failed)} failed", allow_retries=False)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from cdp_assets import policies
-from cdp_assets.asset_checks import check_result, check_specs
+from cdp_assets.asset_checks import Measured, check_specs, report
 from cdp_assets.checks.catalog import CHECKS, evaluate
 from cdp_assets.checks.subject import SourceFacts, Subject, Table, read_source
 from cdp_assets.landing.contract import TenantOptions
@@ -17,7 +17,9 @@ from cdp_assets.opening import Sources
 from cdp_assets.quality import Check, Measure
 from cdp_assets.settings import get_settings
 from cdp_assets.sources.model import SourceRejected
-from cdp_assets.warehouse.connection import Warehouse, WarehouseError
+from cdp_assets.warehouse.check_results import Scope, version_of
+from cdp_assets.warehouse.connection import Connection, Warehouse, WarehouseError
+from cdp_assets.warehouse.ledger import Ledger
 from cdp_assets.warehouse.tenants import TenantError, active_tenant
 
 PERMANENT = (SourceRejected, TenantError, WarehouseError)
@@ -42,42 +44,60 @@ def _check_op(table: Table, checks: Sequence[Check[Subject]]) -> dg.AssetChecksD
         sources: dg.ResourceParam[Sources],
     ) -> Iterator[dg.AssetCheckResult]:
         wanted = {selected.name for selected in context.selected_asset_check_keys}
-        tenant_id = context.partition_key
+        tenant_id, run_id = context.partition_key, context.run.run_id
         try:
-            measured = _measured(warehouse, sources, tenant_id, table, wanted, bool(wanted & reads_source))
+            facts = _facts(warehouse, sources, tenant_id, table) if wanted & reads_source else None
+            with warehouse.tenant(tenant_id) as conn:
+                scope = scope_of(conn, tenant_id, table, run_id, facts)
+                of = Measured(tenant_id, run_id, scope, version_of(conn, tenant_id, f"cdp.{table.name}"))
+            yield from report(
+                warehouse, key, of, _measured(warehouse, tenant_id, table, wanted, facts), names
+            )
         except PERMANENT as error:
             raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
-        for check, measure in measured:
-            yield check_result(key, tenant_id, check, measure, names)
 
     return check_table
 
 
+def _facts(warehouse: Warehouse, sources: Sources, tenant_id: str, table: Table) -> SourceFacts:
+    """What the source says, read before any transaction: a slow source must not hold one open."""
+    with sources.open(active_tenant(warehouse, tenant_id)) as source:
+        return read_source(source, table.collection)
+
+
 def _measured(
-    warehouse: Warehouse,
-    sources: Sources,
-    tenant_id: str,
-    table: Table,
-    names: set[str],
-    is_source_read: bool,
-) -> list[tuple[Check[Subject], Measure]]:
-    facts: SourceFacts | None = None
-    tenant = active_tenant(warehouse, tenant_id)
-    if is_source_read:
-        # Before the transaction: a slow source must not hold one open.
-        with sources.open(tenant) as source:
-            facts = read_source(source, table.collection)
-    return list(
-        evaluate(
-            warehouse,
-            tenant_id,
-            table,
-            quarantine_share=get_settings().quarantine_share,
-            options=TenantOptions.of(tenant.options),
-            source=facts,
-            names=names,
-        )
+    warehouse: Warehouse, tenant_id: str, table: Table, names: set[str], facts: SourceFacts | None
+) -> Iterator[tuple[Check[Subject], Measure]]:
+    return evaluate(
+        warehouse,
+        tenant_id,
+        table,
+        quarantine_share=get_settings().quarantine_share,
+        options=TenantOptions.of(active_tenant(warehouse, tenant_id).options),
+        source=facts,
+        names=names,
     )
+
+
+def scope_of(
+    connection: Connection, tenant_id: str, table: Table, run_id: str, facts: SourceFacts | None
+) -> Scope:
+    """What this run had looked at: what its load says; of checks alone, whether the source is as the last sweep saw it.
+
+    What is derived is made from everything.
+    """
+    if table.contract is None:
+        return "build"
+    row = connection.execute(
+        "select metrics ->> 'mode' from ops.etl_runs where tenant_id = %s and dataset = %s "
+        "and orchestrator_run_id = %s and status in ('success', 'quarantined') order by started_at desc limit 1",
+        (tenant_id, f"cdp.{table.name}", run_id),
+    ).fetchone()
+    if row is not None:
+        scope: Scope = row[0]
+        return scope
+    mark = Ledger(tenant_id, table.collection).watermark(connection)
+    return "window" if facts is not None and facts.after.revision != mark.signature_revision else "sweep"
 
 
 landing_checks: list[dg.AssetChecksDefinition] = [

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from cdp_assets import pictures
 from cdp_assets.artifacts.store import ArtifactStore
-from cdp_assets.asset_checks import check_result, check_specs
+from cdp_assets.asset_checks import Measured, check_specs, report
 from cdp_assets.asset_runs import recorded, table_metadata, tenant_table
 from cdp_assets.datasets.catalog import DATASETS
 from cdp_assets.datasets.frames import FRAMES
@@ -91,9 +91,9 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
             except InputMissing as error:
                 raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
             outcome = build(warehouse, artifacts, dataset, scope, inputs, summary.run_id)
-            for check, found in outcome.measures:
-                yield check_result(key, tenant_id, check, found, names)
             manifest = outcome.manifest
+            of = Measured(tenant_id, context.run.run_id, data_version=manifest.version)
+            yield from report(warehouse, key, of, outcome.measures, names, is_kept=not outcome.is_back)
             summary.rows_in = sum(frame.height for frame in inputs.values())
             summary.rows_rejected = outcome.audit.refused.height
             summary.min_event_ts, summary.max_event_ts = manifest.min_time, manifest.max_time

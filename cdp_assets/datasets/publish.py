@@ -41,6 +41,7 @@ class Outcome:
         written: rows of the table that changed; None when the version was not published: a blocking check failed, or
             the published version is of a later day.
         latest: the version that is published now; blank before the first.
+        is_back: whether the day lies before that of the published version, which stays whatever the checks say.
     """
 
     dataset: Dataset
@@ -49,6 +50,7 @@ class Outcome:
     measures: tuple[tuple[Check[Audit], Measure], ...]
     written: Written | None
     latest: str
+    is_back: bool = False
 
     @property
     def is_published(self) -> bool:
@@ -143,7 +145,7 @@ def build(
     )
     measures = tuple((check, check.measure(audit)) for check in checks_of(dataset))
     if is_back or any(_blocks(check, found) for check, found in measures):
-        return Outcome(dataset, manifest, audit, measures, None, published or "")
+        return Outcome(dataset, manifest, audit, measures, None, published or "", is_back)
     with warehouse.tenant(scope.tenant_id) as conn:
         written = replace_rows(
             conn, scope.tenant_id, sql.Identifier("datasets", dataset.name), dataset.key, table

@@ -5,19 +5,22 @@ tenants, yet partitioned as well: their tests look at the rows of one tenant, an
 alike, views and marts are one step: dbt takes 7 s to start. Annotations are not postponed: Dagster reads them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from cdp_assets import policies
+from cdp_assets.asset_checks import Measured, keep
 from cdp_assets.asset_runs import recorded, table_metadata
 from cdp_assets.modeling.current import PART, WHOLE, recipe
 from cdp_assets.modeling.outcome import BuildFailed
 from cdp_assets.modeling.project import PROJECT, ProjectError, prepared_manifest
 from cdp_assets.partitions import tenants
+from cdp_assets.quality import Severity
 from cdp_assets.resources import Transform
+from cdp_assets.warehouse.check_results import Result
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tables import table_report
 from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant
@@ -85,21 +88,57 @@ def _recorded_build(
     made_of = recipe(tenant) if dataset == WHOLE else None
     with recorded(context, warehouse, dataset, recipe=made_of) as summary:
         counts: dict[str, int] = {}
-        for event in transform.build(context, tenant):
-            if isinstance(event, dg.Output | dg.AssetMaterialization):
-                key = (
-                    context.asset_key_for_output(event.output_name)
-                    if isinstance(event, dg.Output)
-                    else event.asset_key
-                )
-                schema, table = key.path
-                with warehouse.tenant(tenant.tenant_id) as conn:
-                    report = table_report(conn, tenant.tenant_id, schema, table)
-                counts[".".join(key.path)] = report.rows
-                context.add_asset_metadata(table_metadata(report), asset_key=key)
-            yield event
+        tested: dict[dg.AssetCheckKey, Result] = {}
+        try:
+            for event in transform.build(context, tenant):
+                if isinstance(event, dg.AssetCheckResult):
+                    assert event.asset_key is not None
+                    assert event.check_name is not None
+                    key = dg.AssetCheckKey(event.asset_key, event.check_name)
+                    tested[key] = _result(key, event)
+                elif isinstance(event, dg.Output):
+                    made = context.asset_key_for_output(event.output_name)
+                    schema, table = made.path
+                    with warehouse.tenant(tenant.tenant_id) as conn:
+                        report = table_report(conn, tenant.tenant_id, schema, table)
+                    counts[".".join(made.path)] = report.rows
+                    context.add_asset_metadata(table_metadata(report), asset_key=made)
+                yield event
+        finally:
+            # Without a version: views hold no rows that could change, and a mart's change by dbt alone, which tests.
+            keep(warehouse, Measured(tenant.tenant_id, context.run.run_id), list(tested.values()))
+        _require_all(context, counts, tested)
         summary.rows_out = sum(counts.values())
         summary.metrics = {"rows": counts}
+
+
+def _result(key: dg.AssetCheckKey, event: dg.AssetCheckResult) -> Result:
+    """A test's result as a row; the count of wrong rows is dbt's own."""
+    rows = event.metadata.get("dagster_dbt/failed_row_count")
+    failing = 0
+    if not event.passed:
+        failing = rows.value if isinstance(rows, dg.IntMetadataValue) and rows.value else 1
+    return Result(
+        ".".join(key.asset_key.path),
+        key.name,
+        BLOCKING[key],
+        event.passed,
+        Severity(event.severity.value.lower()),
+        failing,
+        f"{failing} rows fail the test of dbt",
+    )
+
+
+def _require_all(
+    context: dg.AssetExecutionContext, made: Collection[str], tested: Collection[dg.AssetCheckKey]
+) -> None:
+    """Fail for what dbt left out: Dagster would skip what depends on it without a word."""
+    missing = [
+        *({".".join(key.path) for key in context.selected_asset_keys} - set(made)),
+        *(f"test {key.name}" for key in context.selected_asset_check_keys - set(tested)),
+    ]
+    if missing:
+        raise dg.Failure(f"dbt left out {', '.join(sorted(missing))}", allow_retries=False)
 
 
 @dbt_assets(
@@ -119,5 +158,8 @@ def models(
     is_whole = context.selected_asset_keys >= set(models.keys)
     yield from _built(context, transform, warehouse, WHOLE if is_whole else PART)
 
+
+BLOCKING = {spec.key: spec.blocking for spec in models.check_specs}
+"""Test -> whether nothing may be built on what fails it: those of severity error."""
 
 assets = [models]

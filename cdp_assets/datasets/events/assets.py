@@ -13,7 +13,7 @@ from pydantic import Field
 
 from cdp_assets import pictures, policies
 from cdp_assets.artifacts.store import ArtifactStore
-from cdp_assets.asset_checks import check_result, check_specs
+from cdp_assets.asset_checks import Measured, check_specs, report
 from cdp_assets.asset_runs import recorded, table_metadata
 from cdp_assets.datasets.assets import scope_of
 from cdp_assets.datasets.events.checks import CHECKS
@@ -110,8 +110,10 @@ def events(
             outcome = refresh(warehouse, scope, now, full=config.full)
         except FunnelError as error:
             raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
-        for table, check, found in outcome.measures:
-            yield check_result(KEYS[table], tenant_id, check, found, {"table": table})
+        of = Measured(tenant_id, context.run.run_id, "build" if outcome.is_full else "window")
+        for table, key in KEYS.items():
+            found = [(check, measure) for name, check, measure in outcome.measures if name == table]
+            yield from report(warehouse, key, of, found, {"table": table})
         _tell(summary, outcome)
         if outcome.blocked_by:
             raise dg.Failure(

@@ -13,10 +13,10 @@ import dagster as dg
 from pydantic import Field
 
 from cdp_assets import policies
-from cdp_assets.asset_checks import check_result, check_specs
+from cdp_assets.asset_checks import Measured, check_specs, report
 from cdp_assets.asset_runs import recorded, table_metadata
 from cdp_assets.landing.contract import TenantOptions
-from cdp_assets.landing.shop.checks import CHECKS, evaluate
+from cdp_assets.landing.shop.checks import CHECKS, evaluate, scope_of
 from cdp_assets.landing.shop.extract import extract
 from cdp_assets.landing.shop.model import ABSENT, ShopOptions, TableResult
 from cdp_assets.landing.shop.specs import SPECS, TableSpec
@@ -24,6 +24,7 @@ from cdp_assets.opening import Sources
 from cdp_assets.partitions import tenants
 from cdp_assets.settings import get_settings
 from cdp_assets.sources.model import SourceRejected
+from cdp_assets.warehouse.check_results import version_of
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
 from cdp_assets.warehouse.registry import Summary
 from cdp_assets.warehouse.tables import table_report
@@ -190,7 +191,10 @@ def _checked(
     loaded: TableResult | None = None,
 ) -> Iterator[dg.AssetCheckResult]:
     """The selected checks of a table; `loaded` is what this run has done with it."""
-    measured = evaluate(
+    with warehouse.tenant(tenant_id) as conn:
+        scope, version = scope_of(conn, tenant_id, SPECS[table]), version_of(conn, tenant_id, f"raw.{table}")
+    of = Measured(tenant_id, context.run.run_id, scope, version)
+    found = evaluate(
         warehouse,
         tenant_id,
         SPECS[table],
@@ -198,8 +202,7 @@ def _checked(
         told_absent=None if loaded is None else loaded.absent,
         names=_names_of_checks(context, table),
     )
-    for check, found in measured:
-        yield check_result(_key(table), tenant_id, check, found, {"table": table})
+    yield from report(warehouse, _key(table), of, found, {"table": table})
 
 
 def _require_all(tenant_id: str, results: dict[str, TableResult]) -> None:

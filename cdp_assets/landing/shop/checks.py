@@ -16,6 +16,7 @@ from cdp_assets.landing import loads, order_words
 from cdp_assets.landing.shop.specs import SPECS, TableSpec
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 from cdp_assets.vocabulary.order_statuses import UNKNOWN, order_status
+from cdp_assets.warehouse.check_results import Scope
 from cdp_assets.warehouse.connection import Connection, Warehouse
 from cdp_assets.warehouse.ledger import Ledger, Watermark
 
@@ -58,11 +59,16 @@ class ShopTable:
         ).fetchone()
         return (row[0] if row else None) or ""
 
-    @property
-    def is_counted(self) -> bool:
-        """Whether the last load counted the rows in the shop; a window does not."""
-        mark = self.watermark
-        return mark.sweep_at is not None and (mark.window_at is None or mark.window_at <= mark.sweep_at)
+
+def _is_swept(mark: Watermark) -> bool:
+    """Whether the last load compared with all rows of the shop; a window does not."""
+    return mark.sweep_at is not None and (mark.window_at is None or mark.window_at <= mark.sweep_at)
+
+
+def scope_of(connection: Connection, tenant_id: str, spec: TableSpec) -> Scope:
+    """What the last load of a table had looked at; of one that was never loaded, everything there is."""
+    mark = Ledger(tenant_id, spec.collection).watermark(connection)
+    return "sweep" if _is_swept(mark) or mark == Watermark() else "window"
 
 
 def row_count(table: ShopTable) -> Measure:
@@ -72,7 +78,7 @@ def row_count(table: ShopTable) -> Measure:
         if table.absent:
             return Measure(0, f"absent: {table.absent}")
         return Measure(1, f"raw.{table.spec.table} was never loaded", {"rows": found.live})
-    if not table.is_counted:
+    if not _is_swept(mark):
         return Measure(0, "rows came since the last sweep counted them; the next one will compare")
     expected = mark.signature_count + mark.withheld_deletes
     missing = abs(expected - found.documents)
