@@ -9,6 +9,8 @@ import dagster as dg
 import psycopg
 import pytest
 
+from cdp_assets import current
+from cdp_assets.audience.current import READS
 from cdp_assets.audience.lookalike import K
 from cdp_assets.embedding import models
 from cdp_assets.embedding.providers.model import ModelSpec
@@ -107,6 +109,18 @@ def test_another_segment_keeps_its_rows(segments: Segments, owner_dsn: str) -> N
     assert rows == [("other", 60.0), ("vip", 15.0)]
     written = "select rows_out from ops.etl_runs where dataset = 'audience.segment_features' order by started_at desc"
     assert segments.rows(written + " limit 1") == [(0,)]
+
+
+def test_a_segment_is_due_again_when_its_members_changed(segments: Segments, acme: Tenant) -> None:
+    for segment_id in ("vip", "other"):
+        segments.define(segment_id)
+        segments.fill(segment_id, "p1", "p2")
+    for segment_id in ("vip", "other"):
+        segments.run(segment_id, *READS)
+    assert current.segment_is_current(segments.warehouse, acme, "vip")
+    assert current.segment_is_current(segments.warehouse, acme, "other")
+    segments.define("vip", rules="city = Vinh")
+    assert not current.segment_is_current(segments.warehouse, acme, "vip")
 
 
 def enter(

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from cdp_assets import current
 from cdp_assets.activation.marketing_events import put_marketing_events
 from cdp_assets.demo.marketing import marketing_events
 from cdp_assets.embedding import models, queue
@@ -112,8 +113,9 @@ def test_a_first_run_registers_a_model_embeds_every_text_and_tells_of_it(stage: 
         assert all(each.texts == each.current for each in models.coverage(conn, SPEC.model_id))
 
 
-def test_a_second_run_opens_no_provider_and_writes_nothing(stage: Stage) -> None:
+def test_a_second_run_is_not_due_opens_no_provider_and_writes_nothing(stage: Stage, acme: Tenant) -> None:
     stage.run()
+    assert current.vectors_are_current(stage.warehouse, acme)
     before = stage.one("select max(embedded_at)::text from embedding.product_embedding")
     probes = stage.one("select count(*) from embedding.probe")
     stage.embedders.opened.clear()

@@ -127,7 +127,7 @@ def stages() -> list[Stage]:
 
     return [
         Stage("acme-demo", "LEO CDP", [warned("cdp.profile", 3), warned("cdp.event", 2), Line("x (views)", None)], 2.0),
-        Stage("acme-demo", "marts", note="hold all that was landed"),
+        Stage("acme-demo", "marts", note="nothing changed"),
         Stage("nova-demo", "LEO CDP", [warned("cdp.profile", 1_000)], 1.0),
     ]  # fmt: skip
 
@@ -141,7 +141,7 @@ def test_a_line_per_stage_and_each_warning_once(capsys: pytest.CaptureFixture[st
     ]
     assert cells[:3] == [
         ["acme-demo", "LEO CDP", "20", "8", "2", "10", "2", "0", "2.0"],
-        ["acme-demo", "marts (hold all that was landed)", *["-"] * 7],
+        ["acme-demo", "marts (nothing changed)", *["-"] * 7],
         ["nova-demo", "LEO CDP", "10", "4", "1", "5", "1", "0", "1.0"],
     ]
     assert cells[3:] == [["quarantine_share", "cdp.profile, cdp.event", "acme-demo 5, nova-demo 1,000"]]

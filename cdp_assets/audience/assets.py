@@ -23,6 +23,7 @@ from cdp_assets.audience.checks import (
     MEMBER_CHECKS,
     Audience,
 )
+from cdp_assets.audience.current import recipe
 from cdp_assets.audience.pictures import most_different
 from cdp_assets.partitions import SEGMENT_DIMENSION, segments_of_tenants
 from cdp_assets.quality import Check, Measure, Severity
@@ -64,7 +65,7 @@ def _asset(
         tenant_id, segment_id = tenant_of(context), _segment_of(context)
         of = Measured(tenant_id, context.run.run_id, segment_id=segment_id)
         try:
-            active_tenant(warehouse, tenant_id)
+            tenant = active_tenant(warehouse, tenant_id)
         except (TenantError, WarehouseError) as error:
             raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
         with warehouse.tenant(tenant_id) as conn:
@@ -76,7 +77,8 @@ def _asset(
                     metadata={"absent": True, "dagster/row_count": 0, "rows_written": 0}
                 )
                 return
-        with recorded(context, warehouse, f"audience.{table}") as summary:
+            made_of = recipe(conn, tenant, segment_id, table)
+        with recorded(context, warehouse, f"audience.{table}", recipe=made_of) as summary:
             with warehouse.tenant(tenant_id) as conn:
                 shown = work(conn, Audience(conn, tenant_id, segment_id), summary)
             with warehouse.tenant(tenant_id) as conn:
@@ -84,21 +86,21 @@ def _asset(
                 measured = [(check, check.measure(audience)) for check in checks]
                 shows_table = table_report(conn, tenant_id, "audience", table, shows=shows)
             yield from report(warehouse, key, of, measured, {"table": table})
-        failed = [
-            check.name
-            for check, found in measured
-            if check.blocking and not found.passed and found.severity is Severity.ERROR
-        ]
-        yield dg.MaterializeResult(
-            metadata={
-                **table_metadata(shows_table),
-                "absent": False,
-                "rows_written": summary.rows_out or 0,
-                **shown,
-            }
-        )
-        if failed:
-            raise dg.Failure(f"{context.partition_key}: {', '.join(failed)} failed", allow_retries=False)
+            yield dg.MaterializeResult(
+                metadata={
+                    **table_metadata(shows_table),
+                    "absent": False,
+                    "rows_written": summary.rows_out or 0,
+                    **shown,
+                }
+            )
+            failed = [
+                check.name
+                for check, found in measured
+                if check.blocking and not found.passed and found.severity is Severity.ERROR
+            ]
+            if failed:
+                raise dg.Failure(f"{context.partition_key}: {', '.join(failed)} failed", allow_retries=False)
 
     return materialize
 

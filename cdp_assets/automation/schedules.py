@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from cdp_assets import current
 from cdp_assets.automation import starts_by_itself
 from cdp_assets.automation.decisions import RunInFlight, due_tenants, segments_to_run
 from cdp_assets.automation.jobs import (
@@ -33,7 +34,13 @@ from cdp_assets.automation.jobs import (
 )
 from cdp_assets.automation.purge import purge
 from cdp_assets.automation.runs import busy_tenants, runs_in_flight
-from cdp_assets.automation.state import active_tenants, segment_ids, tenants_to_model, tenants_with_shop
+from cdp_assets.automation.state import (
+    active_tenants,
+    segment_ids,
+    tenants_to_model,
+    tenants_with_events,
+    tenants_with_shop,
+)
 from cdp_assets.partitions import SEGMENT_DIMENSION, TENANT_DIMENSION
 from cdp_assets.policies import TENANT_TAG
 from cdp_assets.warehouse.connection import Warehouse
@@ -175,10 +182,11 @@ marts_refresh_hourly = _per_tenant(
     "marts_refresh_hourly",
     marts_refresh,
     "0 * * * *",
-    "Hourly: views, marts and all tests of every active tenant of whom something was landed since the last build.",
+    "Hourly: views, marts and all tests of every active tenant whose rows, settings or models changed since the last "
+    "build.",
     stage="modeling",
     tenants=tenants_to_model,
-    nobody="the marts of every active tenant hold all that was landed",
+    nobody="the marts of every active tenant are what a build would make",
 )
 
 # Three minutes after the shop's sync, eight after LEO's: events of both are there.
@@ -186,8 +194,11 @@ events_and_funnels_every_15_minutes = _per_tenant(
     "events_and_funnels_every_15_minutes",
     events_and_funnels,
     "13,28,43,58 * * * *",
-    "Every 15 minutes: dataset F of every active tenant that has no run of it in flight.",
+    "Every 15 minutes: dataset F of every active tenant that has no run of it in flight, if rows or settings changed "
+    "or the time of a funnel's entry is up.",
     stage="events",
+    tenants=tenants_with_events,
+    nobody="dataset F of every active tenant is what a run would make",
 )
 
 events_and_funnels_close_nightly = _per_tenant(
@@ -225,7 +236,8 @@ timeseries_nightly = _per_tenant("timeseries_nightly", timeseries, "0 5 * * *", 
     cron_schedule="30 5 * * *",
     execution_timezone=TIME_ZONE,
     default_status=STATUS,
-    description="Nightly at 5:30: every segment of every active tenant, after the features that it is told by.",
+    description="Nightly at 5:30: every segment of every active tenant whose members, features, funnels or vectors "
+    "changed.",
 )
 def audience_refresh_nightly(
     context: dg.ScheduleEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
@@ -253,8 +265,9 @@ def audience_refresh_nightly(
             )
             for segment_id in sorted(of_tenant & known)
             if (tenant_id, segment_id) not in busy
+            and not current.segment_is_current(warehouse, tenants[tenant_id], segment_id)
         ]
-    return _requests(context, requests, due.notes, "no active tenant has a segment")
+    return _requests(context, requests, due.notes, "no active tenant has a segment that changed")
 
 
 @dg.schedule(

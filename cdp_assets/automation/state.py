@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from cdp_assets import keys
+from cdp_assets import current, keys
 from cdp_assets.automation.decisions import TABLES, Catalogue, CollectionState, TenantState
-from cdp_assets.modeling.current import is_current
 from cdp_assets.sources.model import Signature, Source, SourceError
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
 from cdp_assets.warehouse.tenants import Tenant, list_tenants
@@ -80,13 +79,17 @@ def tenants_with_shop(warehouse: Warehouse) -> list[Tenant]:
 
 
 def tenants_to_model(warehouse: Warehouse) -> list[Tenant]:
-    """Active registrations whose marts are not what was landed, or were built by other models."""
-    found = []
-    for tenant in active_tenants(warehouse):
-        with warehouse.tenant(tenant.tenant_id) as conn:
-            if not is_current(conn, tenant):
-                found.append(tenant)
-    return found
+    """Active registrations whose marts are not what a build would make."""
+    return [
+        tenant for tenant in active_tenants(warehouse) if not current.marts_are_current(warehouse, tenant)
+    ]
+
+
+def tenants_with_events(warehouse: Warehouse) -> list[Tenant]:
+    """Active registrations whose dataset F is not what an incremental run would make."""
+    return [
+        tenant for tenant in active_tenants(warehouse) if not current.events_are_current(warehouse, tenant)
+    ]
 
 
 _CATALOGUE = """

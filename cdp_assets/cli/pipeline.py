@@ -17,10 +17,10 @@ from cdp_assets.cli.demo import demo_folder, move_shops
 from cdp_assets.cli.pipeline_report import Line, Stage, errors_of, lines_of, merged, report, said_of_provider
 from cdp_assets.cli.terminal import err
 from cdp_assets.environment import dagster_environment, migrate_warehouse
-from cdp_assets.modeling.current import is_current
-from cdp_assets.opening import open_warehouse
+from cdp_assets.opening import open_artifacts, open_warehouse
 from cdp_assets.settings import get_settings
 from cdp_assets.warehouse import tenants as registry
+from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.quarantine import open_keys
 from cdp_assets.warehouse.tenants import Tenant
 
@@ -77,7 +77,7 @@ def pipeline(source: Path | None, tenant_id: str | None, size: str, verbose: boo
 
     Starts the embedded PostgreSQL (unless CDP_WAREHOUSE_DSN names a server), migrates it, generates the demo world
     if there is none, registers the tenants, and materializes every asset with its checks for every tenant. Run it
-    again and it finds what changed since; marts are built again only for tenants of whom something was landed.
+    again and it finds what changed since: sources are read, and a stage runs only where what it is made of changed.
 
     Exit code 1 when an asset or a blocking check failed. A check that does not block warns, whatever it found.
     """  # fmt: skip
@@ -165,13 +165,10 @@ def _materialize(chosen: list[Tenant]) -> list[Stage]:
                 if name == "shop_sweep" and tenant.shop is None:
                     stage.note = "none is registered"
                     continue
-                if name == "marts_refresh" and _is_modeled(tenant):
-                    stage.note = "hold all that was landed"
+                if not (partition_keys := _due(instance, tenant, name)):
+                    stage.note = "nothing changed"
                     continue
                 made = [key for key in order if key in jobs[name].asset_layer.executable_asset_keys]
-                partition_keys = (
-                    _segments(instance, tenant) if name == "audience_refresh" else [tenant.tenant_id]
-                )
                 _run(instance, jobs[name], stage, doing, made, partition_keys)
             mine = [stage for stage in stages if stage.tenant_id == tenant.tenant_id]
             _count_quarantine(tenant.tenant_id, [line for stage in mine for line in stage.lines])
@@ -211,25 +208,36 @@ def _run(
     err.print(f"{stage.tenant_id}: {doing} took {stage.seconds:.0f} s{said}{failed}")
 
 
-def _segments(instance: dg.DagsterInstance, tenant: Tenant) -> list[str]:
-    """Partitions `segment|tenant` of the tenant's segments, registered."""
+def _due(instance: dg.DagsterInstance, tenant: Tenant, job: str) -> list[str]:
+    """Partitions for which a run of the job might change something. A source is always looked at."""
+    from cdp_assets import current
+
+    with open_warehouse() as warehouse:
+        if job == "audience_refresh":
+            return _segments(instance, warehouse, tenant)
+        is_current = {
+            "embedding_refresh": lambda: current.vectors_are_current(warehouse, tenant),
+            "marts_refresh": lambda: current.marts_are_current(warehouse, tenant),
+            "datasets_refresh": lambda: current.datasets_are_current(warehouse, open_artifacts(), tenant),
+        }.get(job)
+        return [] if is_current is not None and is_current() else [tenant.tenant_id]
+
+
+def _segments(instance: dg.DagsterInstance, warehouse: Warehouse, tenant: Tenant) -> list[str]:
+    """Partitions `segment|tenant` of the tenant's segments that are due; all are registered."""
     import dagster as dg
 
+    from cdp_assets import current
     from cdp_assets.automation.state import segment_ids
     from cdp_assets.partitions import SEGMENT_DIMENSION, TENANT_DIMENSION
 
-    with open_warehouse() as warehouse:
-        found, _ = segment_ids(warehouse, [tenant])
+    found, _ = segment_ids(warehouse, [tenant])
     instance.add_dynamic_partitions(SEGMENT_DIMENSION, sorted(found))
     return [
         dg.MultiPartitionKey({SEGMENT_DIMENSION: segment_id, TENANT_DIMENSION: tenant.tenant_id})
         for segment_id in sorted(found)
+        if not current.segment_is_current(warehouse, tenant, segment_id)
     ]
-
-
-def _is_modeled(tenant: Tenant) -> bool:
-    with open_warehouse() as warehouse, warehouse.tenant(tenant.tenant_id) as conn:
-        return is_current(conn, tenant)
 
 
 def _close_killed(instance: dg.DagsterInstance) -> None:

@@ -17,8 +17,9 @@ from cdp_assets.artifacts.store import ArtifactStore
 from cdp_assets.asset_checks import Measured, check_specs, report
 from cdp_assets.asset_runs import recorded, table_metadata, tenant_table
 from cdp_assets.datasets.catalog import DATASETS
+from cdp_assets.datasets.current import recipe
 from cdp_assets.datasets.frames import FRAMES
-from cdp_assets.datasets.model import Dataset, Scope, last_whole_day
+from cdp_assets.datasets.model import Dataset, Scope, first_instant, last_whole_day
 from cdp_assets.datasets.publish import InputMissing, Outcome, build, checks_of, main_currency, read_inputs
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
 from cdp_assets.warehouse.tables import table_report
@@ -35,8 +36,8 @@ class DatasetConfig(dg.Config):
     )
 
 
-def scope_of(warehouse: Warehouse, tenant: Tenant, as_of: str | None) -> Scope:
-    """Whose dataset is built, and as of when: the run's day, else the last whole day of the tenant's clock.
+def day_of(tenant: Tenant, as_of: str | None) -> date:
+    """As of when a dataset is built: the run's day, else the last whole day of the tenant's clock.
 
     Raises:
         TenantError: `as_of` is no day or has not ended, or the tenant's clock no time.
@@ -51,8 +52,18 @@ def scope_of(warehouse: Warehouse, tenant: Tenant, as_of: str | None) -> Scope:
             f"as_of {day} has not ended: the last whole day of {tenant.tenant_id} ({tenant.timezone}) is {newest}; "
             "take that day or an earlier one, or leave as_of out"
         )
+    return day
+
+
+def scope_of(warehouse: Warehouse, tenant: Tenant, as_of: str | None) -> Scope:
+    """Whose dataset is built, and as of when.
+
+    Raises:
+        TenantError: as `day_of`.
+    """
+    day = day_of(tenant, as_of)
     currency = tenant.options.get("default_currency") or main_currency(warehouse, tenant.tenant_id)
-    today = newest + timedelta(days=1)
+    today = last_whole_day(tenant.now(), tenant.timezone) + timedelta(days=1)
     return Scope(tenant.tenant_id, day, tenant.timezone, str(currency), tenant.options, today)
 
 
@@ -82,10 +93,15 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
     ) -> Iterator[Any]:
         tenant_id = context.partition_key
         try:
-            scope = scope_of(warehouse, active_tenant(warehouse, tenant_id), config.as_of)
+            tenant = active_tenant(warehouse, tenant_id)
+            day = day_of(tenant, config.as_of)
         except (TenantError, WarehouseError) as error:
             raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
-        with recorded(context, warehouse, f"datasets.{dataset.name}", scope.until) as summary:
+        until = first_instant(day + timedelta(days=1), tenant.timezone)
+        made_of = recipe(dataset, tenant, day)
+        with recorded(context, warehouse, f"datasets.{dataset.name}", until, recipe=made_of) as summary:
+            # reads rows, and so comes after the counters of the recipe
+            scope = scope_of(warehouse, tenant, str(day))
             try:
                 inputs = read_inputs(warehouse, scope, dataset.reads)
             except InputMissing as error:

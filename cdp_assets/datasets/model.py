@@ -140,6 +140,8 @@ class Dataset:
         pooled: columns in which one number of all rows stands for most of the value: an estimate that they share, a
             rank or a place among them, a calendar. It moves every row at once, which is one number's chance, not that
             of so many rows. Drift looks at the columns they are made of.
+        reads_files: whether, by a tenant's options, the build reads files beside its inputs; None where it never does.
+            Nothing counts their changes, so such a build is repeated whenever it is asked for.
     """
 
     name: str
@@ -155,6 +157,7 @@ class Dataset:
     continues: tuple[str, ...] = ()
     sorts_by: tuple[str, ...] = ()
     pooled: tuple[str, ...] = ()
+    reads_files: Callable[[Mapping[str, Any]], bool] | None = None
 
     @property
     def key(self) -> list[str]:

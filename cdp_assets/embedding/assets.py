@@ -15,6 +15,7 @@ from pydantic import Field
 from cdp_assets import policies
 from cdp_assets.asset_runs import column_schema, recorded, tenant_table
 from cdp_assets.embedding import probes, retention
+from cdp_assets.embedding.current import recipe
 from cdp_assets.embedding.entities import (
     ENTITIES,
     MARKETING_EVENT,
@@ -66,7 +67,13 @@ class RecordedFill:
 
     def __enter__(self) -> "RecordedFill":
         self._summary = self._stack.enter_context(
-            recorded(self._context, self._warehouse, f"embedding.{self._entity.table}")
+            recorded(
+                self._context,
+                self._warehouse,
+                f"embedding.{self._entity.table}",
+                # a run that the queue asked for compared nothing
+                recipe=recipe(self._entity) if self._fill.compares else None,
+            )
         )
         return self
 

@@ -51,4 +51,5 @@ ARTICLES_IMAGE_VECTORS = Dataset(
     checks=image_checks.CHECKS,
     shows=("article_id", "model_id", "dim", "vector_norm"),
     continues=(image_vectors.TABLE,),
+    reads_files=image_vectors.reads_files,
 )

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from io import BytesIO
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -42,6 +43,11 @@ DECIMALS = 6
 def configured() -> ImageModel | None:
     """The model of the settings; None where they name none."""
     return open_image_model(get_settings())
+
+
+def reads_files(options: Mapping[str, Any]) -> bool:
+    """Whether the images of a tenant with these options are looked at."""
+    return bool(options.get(OPTION)) and bool(get_settings().image_model_id)
 
 
 def build(

@@ -16,6 +16,7 @@ from cdp_assets.artifacts.store import ArtifactStore
 from cdp_assets.asset_checks import Measured, check_specs, report
 from cdp_assets.asset_runs import recorded, table_metadata
 from cdp_assets.datasets.assets import scope_of
+from cdp_assets.datasets.current import EVENTS, events_recipe
 from cdp_assets.datasets.events.checks import CHECKS
 from cdp_assets.datasets.events.contract import CONTRACTS
 from cdp_assets.datasets.events.funnels import FunnelError
@@ -102,10 +103,12 @@ def events(
     tenant_id = context.partition_key
     try:
         tenant = active_tenant(warehouse, tenant_id)
-        scope, now = scope_of(warehouse, tenant, None), tenant.now()
+        now, made_of = tenant.now(), events_recipe(tenant)
     except (TenantError, WarehouseError) as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
-    with recorded(context, warehouse, "datasets.events", now) as summary:
+    with recorded(context, warehouse, EVENTS, now, recipe=made_of) as summary:
+        # reads rows, and so comes after the counters of the recipe
+        scope = scope_of(warehouse, tenant, None)
         try:
             outcome = refresh(warehouse, scope, now, full=config.full)
         except FunnelError as error:
