@@ -31,7 +31,7 @@ from cdp_assets.datasets.events.identity import stitch
 from cdp_assets.datasets.events.store import WarehouseStore
 from cdp_assets.datasets.model import Audit, Dataset, Scope
 from cdp_assets.datasets.publish import build, checks_of, read_inputs
-from cdp_assets.demo import end_of_step, leo_documents, shop_timezone, sync_shop
+from cdp_assets.demo import leo_documents, options_of, sync_shop
 from cdp_assets.demo.tenant import TenantWorld
 from cdp_assets.landing.shop.extract import extract
 from cdp_assets.quality import Check, Measure
@@ -80,7 +80,7 @@ def land_world(postgres: Server, warehouse: Warehouse, tenant_id: str, world: Te
     """Both sources at the world's step, swept, for a tenant; `shop` is a database made by `demo_shop`."""
     land(warehouse, tenant_id, MemorySource(leo_documents(world)), allow_mass_delete=True)
     sync_shop(postgres.dsn(shop, user="postgres"), world)
-    address = {"dsn": postgres.dsn(shop, user="shop_reader"), "timezone": shop_timezone(world.spec.id)}
+    address = {"dsn": postgres.dsn(shop, user="shop_reader"), "timezone": world.spec.timezone}
     results = extract(warehouse, tenant_id, ShopDatabase(address, secret=lambda _: None), mode="sweep")
     assert [result.error for result in results.values()] == [None] * len(results)
 
@@ -109,12 +109,8 @@ class DemoTenant:
 
     def arrive(self, world: TenantWorld) -> None:
         """The sources move to the world's step, and are landed."""
-        options = {
-            "as_of": end_of_step(world.step).isoformat(),
-            "default_currency": "USD" if world.spec.dollar_products == 1.0 else "VND",
-            "default_region": "VN" if world.spec.vietnamese else "US",
-        }
-        shop = {"dsn": self.shop, "timezone": shop_timezone(world.spec.id)}
+        options = options_of(world.spec.id, world.step)
+        shop = {"dsn": self.shop, "timezone": world.spec.timezone}
         self._tenant = Tenant(
             self.tenant_id, self.tenant_id, "active", "dump", {"folder": "-"}, options, shop
         )

@@ -67,7 +67,7 @@ def move_shops() -> dict[str, dict[str, str]]:
     Returns:
         Tenant -> its shop as `ops.tenant.shop` holds it; empty where the warehouse is a server of one's own.
     """
-    from cdp_assets.demo import put_shops, shop_database_name, shop_timezone, world_in
+    from cdp_assets.demo import put_shops, shop_database_name, world_in
 
     settings = get_settings()
     if not settings.embedded:
@@ -83,9 +83,9 @@ def move_shops() -> dict[str, dict[str, str]]:
     return {
         tenant_id: {
             "dsn": server.dsn(shop_database_name(tenant_id), user="shop_reader"),
-            "timezone": shop_timezone(tenant_id),
+            "timezone": tenant.spec.timezone,
         }
-        for tenant_id in world.tenants
+        for tenant_id, tenant in world.tenants.items()
     }
 
 

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cdp_assets.cli.demo import demo_folder, move_shops
 from cdp_assets.cli.pipeline_report import Line, Stage, errors_of, lines_of, merged, report, said_of_provider
+from cdp_assets.cli.pipeline_tenants import demo_tenants, own_tenant, refuse_unknown
 from cdp_assets.cli.terminal import err
 from cdp_assets.environment import dagster_environment, migrate_warehouse
 from cdp_assets.opening import open_artifacts, open_warehouse
 from cdp_assets.settings import get_settings
-from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.quarantine import open_keys
 from cdp_assets.warehouse.tenants import Tenant
 
 if TYPE_CHECKING:
     import dagster as dg
-
-DEMO_OPTIONS: dict[str, dict[str, Any]] = {
-    "acme-demo": {"default_currency": "VND", "default_region": "VN"},
-    "lotus-demo": {"default_currency": "VND", "default_region": "VN"},
-    "nova-demo": {"default_currency": "USD", "default_region": "US"},
-}
-
 
 STAGES = (
     ("LEO CDP", "syncing LEO CDP and checking", "leo_cdp_sweep"),
@@ -81,68 +72,19 @@ def pipeline(source: Path | None, tenant_id: str | None, size: str, verbose: boo
 
     Exit code 1 when an asset or a blocking check failed. A check that does not block warns, whatever it found.
     """  # fmt: skip
-    if source is None and tenant_id not in {None, *DEMO_OPTIONS}:
-        raise click.UsageError(
-            f"the demo world has no tenant {tenant_id!r}, but {', '.join(DEMO_OPTIONS)}; --source loads other dumps"
-        )
+    if source is None:
+        refuse_unknown(tenant_id)
     began = perf_counter()
     settings = get_settings()
     with err.status("preparing the warehouse"):
         migrate_warehouse(settings)
         os.environ.update(dagster_environment(settings))
-    chosen = [_own_tenant(source, tenant_id)] if source else _demo_tenants(size, tenant_id)
+    chosen = [own_tenant(source, tenant_id)] if source else demo_tenants(size, tenant_id)
     stages = _materialize(chosen)
     demo = [tenant.tenant_id for tenant in chosen if tenant.is_demo]
     report(stages, perf_counter() - began, demo=demo, verbose=verbose)
     if not all(stage.is_whole for stage in stages):
         sys.exit(1)
-
-
-def _own_tenant(folder: Path, tenant_id: str | None) -> Tenant:
-    name = (
-        tenant_id or re.sub(r"[^a-z0-9_-]+", "-", folder.absolute().name.lower()).strip("-_")[:63] or "dump"
-    )
-    with open_warehouse() as warehouse:
-        tenant = Tenant(name, name, "active", "dump", {"folder": str(folder.absolute())}, {})
-        registry.put_tenant(warehouse, tenant, replace=True)
-    return tenant
-
-
-def _demo_tenants(size: str, only: str | None) -> list[Tenant]:
-    """Tenants to build, of all that the demo world has; all are registered."""
-    from cdp_assets.activation.marketing_events import put_marketing_events
-    from cdp_assets.demo import end_of_step, generate, step_of
-    from cdp_assets.demo.marketing import marketing_events
-    from cdp_assets.demo.sizes import tenant_spec
-
-    folder = demo_folder()
-    step = step_of(folder)
-    if step is None:
-        with err.status(f"generating the demo world ({size})"):
-            generate(folder, size=size)
-        step = 0
-    with err.status("bringing the shops' databases to the same day"):
-        shops = move_shops()
-    found = []
-    with open_warehouse() as warehouse:
-        for tenant_id, options in DEMO_OPTIONS.items():
-            # the world has a clock of its own: metrics are computed as of its last day, not of today
-            fixed = {**options, "as_of": end_of_step(step).isoformat()}
-            tenant = Tenant(
-                tenant_id,
-                tenant_spec(tenant_id).title,
-                "active",
-                "dump",
-                {"folder": str(folder / tenant_id)},
-                fixed,
-                shops.get(tenant_id),
-                is_demo=True,
-            )
-            registry.put_tenant(warehouse, tenant, replace=True)
-            put_marketing_events(warehouse, tenant_id, marketing_events(tenant_id, step=step))
-            if only in {None, tenant_id}:
-                found.append(tenant)
-    return found
 
 
 def _materialize(chosen: list[Tenant]) -> list[Stage]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -14,7 +15,11 @@ from cdp_assets.cli.terminal import err, out, table
 from cdp_assets.opening import Sources, open_artifacts, open_warehouse
 from cdp_assets.settings import get_settings
 from cdp_assets.warehouse import tenants as registry
-from cdp_assets.warehouse.tenants import Tenant
+from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.tenants import Tenant, TenantError
+
+if TYPE_CHECKING:
+    from cdp_assets.landing.identity import Likeness
 
 
 class TenantId(click.ParamType):  # type: ignore[type-arg]
@@ -65,7 +70,8 @@ def tenants() -> None:
     "options",
     multiple=True,
     metavar="NAME=VALUE",
-    help='Option of the tenant, for example default_currency=VND or segments=["key"]; repeat for several.',
+    help='Option of the tenant, for example default_currency=VND or segments=["key"]; NAME=null takes it back; '
+    "repeat for several.",
 )
 @click.option(
     "--shop-dsn",
@@ -76,56 +82,127 @@ def tenants() -> None:
 @click.option(
     "--shop-timezone",
     metavar="ZONE",
-    default="UTC",
-    show_default=True,
-    help="Zone of the shop's times without zone.",
+    help="Zone of the shop's times without zone; UTC when left out.",
 )
-@click.option("--replace", is_flag=True, help="Change the registration if there is one.")
+@click.option("--replace", is_flag=True, help="Change what is named of the registration; all else stays.")
 def add(
     tenant_id: str, name: str | None, dump: Path | None, hosts: tuple[str, ...], database: str | None,
     username: str | None, password_secret: str | None, auth: str, ca: str | None, options: tuple[str, ...],
-    shop_dsn: str | None, shop_password_secret: str | None, shop_timezone: str, replace: bool,
+    shop_dsn: str | None, shop_password_secret: str | None, shop_timezone: str | None, replace: bool,
 ) -> None:  # fmt: skip
     """Register TENANT_ID with its LEO CDP (a dump folder, or one ArangoDB database) and, if it has one, its shop.
 
     Both are read once to see that they answer. Passwords themselves are never stored: only their names are.
-    """
-    if (dump is None) == (not hosts):
-        raise click.UsageError("give either --dump or --arango")
-    from cdp_assets.landing.contracts import CONTRACTS
 
-    source: dict[str, Any]
-    if dump is not None:
-        kind: Any = "dump"
-        source = {"folder": str(dump.absolute()), **({"database": database} if database else {})}
-    else:
-        if not (database and username and password_secret):
-            raise click.UsageError("--arango needs --database, --username and --password-secret")
-        kind = "arango"
-        source = {"hosts": list(hosts), "database": database, "username": username,
-                  "password_secret": password_secret, "auth": auth, **({"ca": ca} if ca else {})}  # fmt: skip
-    shop = None
-    if shop_dsn is not None:
-        secret = {"password_secret": shop_password_secret} if shop_password_secret else {}
-        shop = {"dsn": shop_dsn, "timezone": shop_timezone, **secret}
-    tenant = Tenant(tenant_id, name or tenant_id, "active", kind, source, dict(map(_option, options)), shop)
-    with Sources().open(tenant) as opened:
-        counts = {collection: opened.signature(collection).count for collection in CONTRACTS}
-    if shop is not None:
-        note = Sources().shop(tenant).bound(timedelta(0)).note
-        if note:
-            err.print(f"{tenant_id}: {note}")
-    register(tenant, replace=replace)
+    With --replace a source or shop may move to another address, but not be another database: rows of two would mix.
+    """
+    given = _source(dump, hosts, database, username, password_secret, auth, ca)
+    if given is None and not replace:
+        raise click.UsageError("give either --dump or --arango")
+    with open_warehouse() as warehouse:
+        known = registry.find_tenant(warehouse, tenant_id)
+        if known is not None and not replace:
+            raise TenantError(f"tenant {tenant_id!r} is registered already; add --replace to change it")
+        if known is not None and known.is_demo and (given or shop_dsn):
+            raise TenantError(
+                f"source and shop of {tenant_id!r} follow the demo world; register yours under another id"
+            )
+        if known is None and given is None:
+            raise TenantError(f"no tenant {tenant_id!r} is registered: give its source, --dump or --arango")
+        kind, source = given or (known.source_kind, known.source)  # type: ignore[union-attr]
+        tenant = Tenant(
+            tenant_id,
+            name or (known.name if known else tenant_id),
+            known.status if known else "active",
+            kind,
+            source,
+            _merged(known.options if known else {}, options),
+            _shop(known.shop if known else None, shop_dsn, shop_password_secret, shop_timezone),
+        )
+        counts = _read(warehouse, tenant, known)
+        registry.put_tenant(warehouse, tenant, replace=replace)
+    _with_partitions(lambda instance, dimension: instance.add_dynamic_partitions(dimension, [tenant_id]))
     table(f"{tenant_id} is registered", ("collection", "documents"), counts.items(), numeric=("documents",))
 
 
-def register(tenant: Tenant, *, replace: bool) -> None:
-    """Write the registration and the Dagster partition."""
-    with open_warehouse() as warehouse:
-        registry.put_tenant(warehouse, tenant, replace=replace)
-    _with_partitions(
-        lambda instance, dimension: instance.add_dynamic_partitions(dimension, [tenant.tenant_id])
-    )
+def _source(
+    dump: Path | None, hosts: tuple[str, ...], database: str | None, username: str | None,
+    password_secret: str | None, auth: str, ca: str | None,
+) -> tuple[Literal["arango", "dump"], dict[str, Any]] | None:  # fmt: skip
+    """Kind and address of the source that the options name; None when they name none."""
+    if dump is not None and hosts:
+        raise click.UsageError("give either --dump or --arango")
+    if dump is not None:
+        return "dump", {"folder": str(dump.absolute()), **({"database": database} if database else {})}
+    if not hosts:
+        return None
+    if not (database and username and password_secret):
+        raise click.UsageError("--arango needs --database, --username and --password-secret")
+    return "arango", {"hosts": list(hosts), "database": database, "username": username,
+                      "password_secret": password_secret, "auth": auth, **({"ca": ca} if ca else {})}  # fmt: skip
+
+
+def _shop(
+    known: dict[str, Any] | None, dsn: str | None, password_secret: str | None, timezone: str | None
+) -> dict[str, Any] | None:
+    """The shop with what is named changed; another dsn has another secret."""
+    given = {"dsn": dsn, "timezone": timezone, "password_secret": password_secret}
+    kept = {"timezone": "UTC", **(known or {})}
+    if dsn is not None and known is not None and dsn != known["dsn"]:
+        kept.pop("password_secret", None)
+    found = {**kept, **{name: value for name, value in given.items() if value is not None}}
+    if "dsn" in found:
+        return found
+    if timezone is not None or password_secret is not None:
+        raise click.UsageError("--shop-timezone and --shop-password-secret go with --shop-dsn")
+    return None
+
+
+def _merged(known: dict[str, Any], options: tuple[str, ...]) -> dict[str, Any]:
+    """Options with those that are given changed, and those that are null taken back."""
+    found = {**known, **dict(map(_option, options))}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _read(warehouse: Warehouse, tenant: Tenant, known: Tenant | None) -> dict[str, int]:
+    """Documents by collection, once source and shop have answered.
+
+    Raises:
+        TenantError: an address that differs from the known one leads to another database.
+        SourceError: source or shop cannot be read.
+    """
+    from cdp_assets.landing.contracts import CONTRACTS
+    from cdp_assets.landing.identity import leo_likeness, shop_likeness
+
+    with Sources().open(tenant) as opened:
+        counts = {collection: opened.signature(collection).count for collection in CONTRACTS}
+        if known is not None and _address(known) != _address(tenant):
+            _refuse_another(tenant, leo_likeness(warehouse, tenant.tenant_id, opened), opened.name)
+    if tenant.shop is not None:
+        shop = Sources().shop(tenant)
+        if note := shop.bound(timedelta(0)).note:
+            err.print(f"{tenant.tenant_id}: {note}")
+        if known is not None and (known.shop or {}).get("dsn") != tenant.shop["dsn"]:
+            # times are read as they were when they were landed: the zone may be changed with the address
+            as_landed = {**tenant.shop, "timezone": known.timezone}
+            shop = Sources().shop(dataclasses.replace(tenant, shop=as_landed))
+            _refuse_another(tenant, shop_likeness(warehouse, tenant.tenant_id, shop), shop.name)
+    return counts
+
+
+def _address(tenant: Tenant) -> tuple[Any, ...]:
+    """Where the source is, without how it is opened."""
+    return (tenant.source_kind, *map(tenant.source.get, ("folder", "hosts", "database")))
+
+
+def _refuse_another(tenant: Tenant, likeness: Likeness, address: str) -> None:
+    if not likeness.is_same:
+        raise TenantError(
+            f"{address} is another database than the one that tenant {tenant.tenant_id!r} is made of: it has "
+            f"{likeness.found:,} of the {likeness.landed:,} rows of {likeness.name} that were landed. Nothing was "
+            f"changed. Register it under another id, or first delete what was landed: "
+            f"`cdp tenants remove {tenant.tenant_id}`"
+        )
 
 
 @tenants.command("list")

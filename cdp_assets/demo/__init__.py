@@ -12,9 +12,8 @@ from cdp_assets.demo.leo_profile import SECRET_MARKER
 from cdp_assets.demo.model import WORLD_END, batch_instant, end_of_step
 from cdp_assets.demo.shop import shop_rows
 from cdp_assets.demo.shop_database import put_shops, shop_database_name, sync_shop
-from cdp_assets.demo.shop_state import shop_timezone
 from cdp_assets.demo.shop_truth import shop_defects, shop_truth
-from cdp_assets.demo.sizes import SIZES, TENANTS
+from cdp_assets.demo.sizes import SIZES, TENANTS, tenant_spec
 from cdp_assets.demo.world import (
     World,
     WorldError,
@@ -24,6 +23,7 @@ from cdp_assets.demo.world import (
     defect_ledger,
     generate,
     leo_documents,
+    options_of,
     step_of,
     tenant_at,
     truth_of,
@@ -47,15 +47,16 @@ __all__ = [
     "end_of_step",
     "generate",
     "leo_documents",
+    "options_of",
     "put_shops",
     "shop_database_name",
     "shop_defects",
     "shop_rows",
-    "shop_timezone",
     "shop_truth",
     "step_of",
     "sync_shop",
     "tenant_at",
+    "tenant_spec",
     "truth_of",
     "world_at",
     "world_in",

@@ -18,7 +18,6 @@ from psycopg import sql
 from cdp_assets.demo.keys import hexadecimal
 from cdp_assets.demo.shop import ShopRows, shop_rows
 from cdp_assets.demo.shop_schema import COLUMNS
-from cdp_assets.demo.shop_state import shop_timezone
 from cdp_assets.demo.tenant import TenantWorld
 
 READER = "shop_reader"
@@ -128,7 +127,7 @@ def _create(conn: _Connection, tenant: TenantWorld) -> None:
     conn.execute("drop function if exists touch_updated_at")
     conn.execute((files("cdp_assets.demo") / "sql" / "shop_schema.sql").read_bytes())
     # `now()` in a default or trigger is then the shop's own time.
-    zone = sql.Literal(shop_timezone(tenant.spec.id))
+    zone = sql.Literal(tenant.spec.timezone)
     conn.execute(sql.SQL("alter database {} set timezone to {}").format(database, zone))
     _create_reader(conn, database)
 

@@ -29,18 +29,10 @@ from cdp_assets.demo.shop_schema import (
 )
 from cdp_assets.demo.sizes import TenantSpec
 
-_TIMEZONES = {"acme-demo": "Asia/Ho_Chi_Minh", "lotus-demo": "Asia/Ho_Chi_Minh", "nova-demo": "UTC"}
-"""None has summer time: a naive time names one instant."""
-
 _BUSY_SECONDS = 22 * 3600
 """Single changes happen in the first 22 hours of a day; the nightly batch comes after them."""
 
 T = TypeVar("T")
-
-
-def shop_timezone(tenant_id: str) -> str:
-    """IANA name of the zone of a shop's naive times."""
-    return _TIMEZONES[tenant_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +84,7 @@ class Shop:
     _zone: ZoneInfo = field(init=False)
 
     def __post_init__(self) -> None:
-        self._zone = ZoneInfo(shop_timezone(self.spec.id))
+        self._zone = ZoneInfo(self.spec.timezone)
 
     @property
     def tables(self) -> dict[str, Table[Row]]:

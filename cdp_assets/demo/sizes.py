@@ -23,6 +23,12 @@ class TenantSpec:
     """Share of people who speak Vietnamese."""
     dollar_products: float
     """Share of products priced in USD; all others are priced in VND."""
+    currency: str
+    """Of amounts that name none."""
+    region: str
+    """Country of phone numbers that name none."""
+    timezone: str
+    """IANA name of the zone of the shop's naive times; none has summer time, so each names one instant."""
 
     @property
     def id(self) -> str:
@@ -30,10 +36,12 @@ class TenantSpec:
         return f"{self.name}-demo"
 
 
+VIETNAM = ("VND", "VN", "Asia/Ho_Chi_Minh")
+
 TENANTS: tuple[TenantSpec, ...] = (
-    TenantSpec("acme", 0, "ACME Store", "shop.acme.example.com", "home", 0.85, 0.15),
-    TenantSpec("lotus", 1, "Lotus Beauty", "lotus.example.com", "beauty", 0.95, 0.10),
-    TenantSpec("nova", 2, "Nova Outdoor", "nova.example.com", "outdoor", 0.0, 1.0),
+    TenantSpec("acme", 0, "ACME Store", "shop.acme.example.com", "home", 0.85, 0.15, *VIETNAM),
+    TenantSpec("lotus", 1, "Lotus Beauty", "lotus.example.com", "beauty", 0.95, 0.10, *VIETNAM),
+    TenantSpec("nova", 2, "Nova Outdoor", "nova.example.com", "outdoor", 0.0, 1.0, "USD", "US", "UTC"),
 )
 """From the largest to the smallest."""
 

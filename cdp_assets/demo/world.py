@@ -92,6 +92,16 @@ def world_at(
     return World(size, seed, step, {t: tenant_at(t, size=size, seed=seed, step=step) for t in names})
 
 
+def options_of(tenant: str, step: int) -> dict[str, Any]:
+    """Options of the tenant's registration at a step. The world has a clock of its own: today is its last day."""
+    spec = tenant_spec(tenant)
+    return {
+        "default_currency": spec.currency,
+        "default_region": spec.region,
+        "as_of": end_of_step(step).isoformat(),
+    }
+
+
 def leo_documents(tenant: TenantWorld) -> dict[str, list[Document]]:
     """Every document of the tenant by collection, in key order: to load an ArangoDB with."""
     return {collection: list(tenant.database.documents(collection)) for collection in tenant.database.base}

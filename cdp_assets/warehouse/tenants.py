@@ -30,6 +30,14 @@ REPLACE = INSERT.removesuffix("nothing") + (
     "(excluded.name, excluded.status, excluded.source_kind, excluded.source, excluded.options, excluded.shop)"
 )
 
+FOLLOWED = "excluded.options || t.options || jsonb_build_object('as_of', excluded.options -> 'as_of')"
+FOLLOW = INSERT.removesuffix("nothing") + (
+    f"update set source = excluded.source, shop = excluded.shop, options = {FOLLOWED}, updated_at = now() "
+    "where t.is_demo and (t.source, t.shop, t.options) is distinct from "
+    f"(excluded.source, excluded.shop, {FOLLOWED})"
+)
+"""What `put_demo_tenant` writes: all but what a person may have set."""
+
 
 class TenantError(Exception):
     """A tenant is unknown, suspended or registered twice. The message names it and the remedy."""
@@ -99,14 +107,19 @@ def list_tenants(warehouse: Warehouse, *, active_only: bool = False) -> list[Ten
         return cur.fetchall()
 
 
+def find_tenant(warehouse: Warehouse, tenant_id: str) -> Tenant | None:
+    """One registration; None when there is none."""
+    with warehouse.tenant(tenant_id) as conn, conn.cursor(row_factory=class_row(Tenant)) as cur:
+        return cur.execute(SELECT + "where tenant_id = %s", (tenant_id,)).fetchone()
+
+
 def get_tenant(warehouse: Warehouse, tenant_id: str) -> Tenant:
     """One registration.
 
     Raises:
         TenantError: no such tenant.
     """
-    with warehouse.tenant(tenant_id) as conn, conn.cursor(row_factory=class_row(Tenant)) as cur:
-        tenant = cur.execute(SELECT + "where tenant_id = %s", (tenant_id,)).fetchone()
+    tenant = find_tenant(warehouse, tenant_id)
     if tenant is None:
         raise TenantError(f"no tenant {tenant_id!r} is registered; `cdp tenants list` shows who is")
     return tenant
@@ -135,8 +148,36 @@ def put_tenant(warehouse: Warehouse, tenant: Tenant, *, replace: bool = False) -
     Raises:
         TenantError: it is registered already and `replace` is false.
     """
+    with warehouse.control() as conn:
+        written = conn.execute(REPLACE if replace else INSERT, _values(tenant)).rowcount
+    if not written and not replace:
+        raise TenantError(f"tenant {tenant.tenant_id!r} is registered already; add --replace to change it")
+    return bool(written)
+
+
+def put_demo_tenant(warehouse: Warehouse, tenant: Tenant) -> Tenant:
+    """Register a tenant of the demo world, or let its registration follow the world: source, shop and `as_of`.
+
+    Returns:
+        The registration as it is now: options and suspension that a person set stay.
+
+    Raises:
+        TenantError: a person registered a tenant of this id.
+    """
+    with warehouse.control() as conn:
+        conn.execute(FOLLOW, _values(tenant))
+    found = get_tenant(warehouse, tenant.tenant_id)
+    if not found.is_demo:
+        raise TenantError(
+            f"tenant {tenant.tenant_id!r} of the demo world cannot be registered: there is one of this id that is not "
+            f"the demo's. It was left alone; `cdp tenants remove {tenant.tenant_id}` deletes it with all its rows"
+        )
+    return found
+
+
+def _values(tenant: Tenant) -> dict[str, Any]:
     keys.tenant_id(tenant.tenant_id)
-    values = {
+    return {
         "tenant_id": tenant.tenant_id,
         "name": tenant.name,
         "status": tenant.status,
@@ -146,11 +187,6 @@ def put_tenant(warehouse: Warehouse, tenant: Tenant, *, replace: bool = False) -
         "shop": None if tenant.shop is None else Jsonb(tenant.shop),
         "is_demo": tenant.is_demo,
     }
-    with warehouse.control() as conn:
-        written = conn.execute(REPLACE if replace else INSERT, values).rowcount
-    if not written and not replace:
-        raise TenantError(f"tenant {tenant.tenant_id!r} is registered already; add --replace to change it")
-    return bool(written)
 
 
 def set_status(warehouse: Warehouse, tenant_id: str, status: Literal["active", "suspended"]) -> None:
