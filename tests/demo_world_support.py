@@ -20,6 +20,7 @@ from cdp_assets.audience import checks as audience_checks
 from cdp_assets.audience import comparison
 from cdp_assets.audience.assets import _funnels, _lookalikes, _members, _replace
 from cdp_assets.audience.checks import Audience
+from cdp_assets.datasets import limits
 from cdp_assets.datasets.assets import scope_of
 from cdp_assets.datasets.catalog import DATASETS
 from cdp_assets.datasets.events import funnels
@@ -178,12 +179,12 @@ def demo_tenant(postgres: Server, folder: Path, shop: str) -> Iterator[DemoTenan
 
 def rebuilt(dataset: Dataset, sound: Audit, **frames: pl.DataFrame) -> tuple[Audit, Found]:
     """A dataset of the inputs of another build, some of them replaced; by name of the check. Nothing is published."""
-    inputs = {**sound.inputs, **frames}
+    inputs, aside = limits.screened(sound.scope, {**sound.inputs, **frames})
     built = dataset.build(sound.scope, **inputs, **({"previous": {}} if dataset.continues else {}))
     kept, refused = dataset.contract.filter(built.table)
     audit = Audit(
         sound.scope, kept.sort(dataset.key), refused.details(), inputs, built, (), lambda: None, tuple(dataset.key),
-        dataset.pooled,
+        dataset.pooled, aside,
     )  # fmt: skip
     return audit, {check.name: check.measure(audit) for check in checks_of(dataset)}
 

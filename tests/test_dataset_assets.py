@@ -82,7 +82,7 @@ def test_a_dataset_is_materialized_with_its_checks_and_shown(stage: Stage) -> No
     result = stage.run(as_of="2026-06-29")
     assert result.success
     assert evaluations(result) == {
-        "contract_kept": True, "row_count_band": True, "drift": True, "not_too_big": True
+        "inputs_are_usable": True, "contract_kept": True, "row_count_band": True, "drift": True, "not_too_big": True
     }  # fmt: skip
     (event,) = result.get_asset_materialization_events()
     metadata = {name: item.value for name, item in event.materialization.metadata.items()}
@@ -119,7 +119,7 @@ def test_a_failed_gate_reports_every_check_and_changes_nothing(stage: Stage) -> 
     result = stage.run()
     assert not result.success
     assert evaluations(result) == {
-        "contract_kept": True, "row_count_band": True, "drift": True, "not_too_big": False
+        "inputs_are_usable": True, "contract_kept": True, "row_count_band": True, "drift": True, "not_too_big": False
     }  # fmt: skip
     assert not result.get_asset_materialization_events()
     (failure,) = result.get_step_failure_events()

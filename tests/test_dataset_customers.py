@@ -289,6 +289,15 @@ def test_channel_weekday_hour_and_weekend_are_of_orders() -> None:
     assert (found["preferred_weekday"], found["preferred_hour"], found["weekend_share"]) == (5, 9, 0.25)
 
 
+def test_a_promotion_without_end_runs_on_under_those_that_end() -> None:
+    endless = {"starts_at": ago(40), "ends_at": None}
+    ended = {"starts_at": ago(30), "ends_at": ago(20)}
+    later = {"starts_at": ago(10), "ends_at": ago(9)}
+    bought = [line("a", ago(day)) for day in (50, 35, 25, 15, 5)]
+    for running, share in (([endless], 4 / 5), ([endless, ended, later], 4 / 5), ([ended, later], 1 / 5)):
+        assert one(purchases=bought, promotions=running)["promotion_share"] == share
+
+
 def test_promotions_that_overlap_count_an_order_once() -> None:
     promotions = [
         {"starts_at": ago(100), "ends_at": ago(50)}, {"starts_at": ago(90), "ends_at": ago(80)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -93,7 +94,6 @@ def test_promotions_cover_local_days_and_end_before_their_last_instant() -> None
         promotion(midnight + timedelta(days=1, hours=5), midnight + timedelta(days=2), 25.0),
         promotion(midnight, midnight, 99.0),
         promotion(None, midnight, 99.0),
-        promotion(midnight, None, 99.0),
     ]
     found = with_promotions(days, frame("promotions", rows), "Asia/Ho_Chi_Minh").filter("promo_flag")
     assert found.select(pl.col("date").dt.day(), "promo_depth", "days_into_promo").rows() == [
@@ -101,6 +101,29 @@ def test_promotions_cover_local_days_and_end_before_their_last_instant() -> None
         (5, 0.25, 0),
         (6, 0.1, 2),
     ]
+
+
+def test_a_promotion_without_end_runs_on() -> None:
+    days = calendar(date(2026, 1, 1), date(2026, 1, 4), "VN")
+    rows = [promotion(datetime(2026, 1, 2, 17, tzinfo=UTC), None, 10.0)]
+    found = with_promotions(days, frame("promotions", rows), "Asia/Ho_Chi_Minh")
+    assert found["promo_depth"].to_list() == [0.0, 0.0, 0.1, 0.1]
+
+
+@pytest.mark.parametrize("percent", [150.0, -5.0, math.nan, math.inf])
+def test_a_discount_that_cannot_be_is_none_that_is_said(percent: float) -> None:
+    days = calendar(date(2026, 1, 1), date(2026, 1, 1), "VN")
+    rows = [promotion(datetime(2025, 1, 1, tzinfo=UTC), None, percent)]
+    found = with_promotions(days, frame("promotions", rows), "UTC")
+    assert found.select("promo_flag", "promo_depth").rows() == [(True, None)]
+
+
+@pytest.mark.parametrize("year", [1, 1900, 1970])
+def test_a_promotion_of_a_hundred_years_is_counted_in_days(year: int) -> None:
+    days = calendar(date(2026, 1, 1), date(2026, 1, 1), "VN")
+    rows = [promotion(datetime(year, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC), 10.0)]
+    found = with_promotions(days, frame("promotions", rows), "UTC")
+    assert found["days_into_promo"].to_list() == [(date(2026, 1, 1) - date(year, 1, 2)).days]
 
 
 def test_promotions_over_a_change_of_clocks_cover_whole_days() -> None:

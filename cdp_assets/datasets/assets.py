@@ -111,7 +111,7 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
             of = Measured(tenant_id, context.run.run_id, data_version=manifest.version)
             yield from report(warehouse, key, of, outcome.measures, names, is_kept=not outcome.is_back)
             summary.rows_in = sum(frame.height for frame in inputs.values())
-            summary.rows_rejected = outcome.audit.refused.height
+            summary.rows_rejected = outcome.audit.refused.height + outcome.audit.rows_set_aside
             summary.min_event_ts, summary.max_event_ts = manifest.min_time, manifest.max_time
             if outcome.blocked_by:
                 raise dg.Failure(

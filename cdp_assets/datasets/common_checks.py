@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from scipy.special import chdtri
 
+from cdp_assets.datasets import limits
 from cdp_assets.datasets.model import Audit
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 
@@ -43,6 +44,31 @@ RESOLUTION = 1e-4
 
 MIN_PSI_ROWS = 100
 """Rows below which ten bins hold a handful each, and their shares move by chance."""
+
+
+def inputs_are_usable(audit: Audit) -> Measure:
+    """Rows and values of the sources that cannot be reckoned with; too many rows of one input are an error.
+
+    Rows of days to come are no loss: they will be read when their day has ended.
+    """
+    lost = audit.aside.filter(pl.col("what") == limits.ROW).group_by("input").agg(pl.col("key").len())
+    over = sorted(
+        name
+        for name, rows in lost.iter_rows()
+        if rows > max(FEW, MAX_REFUSED * (audit.inputs[name].height + rows))
+    )
+    kinds = (limits.ROW, limits.AHEAD, limits.VALUE)
+    rows, ahead, values = (audit.aside.filter(pl.col("what") == what).height for what in kinds)
+    named = audit.aside.sort(pl.col("input").is_in(over), descending=True, maintain_order=True)
+    return Measure(
+        audit.aside.height,
+        f"{rows} rows of the inputs cannot be used and {ahead} lie ahead: they are left out; {values} values are "
+        "taken for unknown or put right" + (f"; too many rows of {', '.join(over)}" if over else ""),
+        {"rows": rows, "rows_ahead": ahead, "values": values},
+        ("input", "key", "column", "value", "reason", "what"),
+        named.head(SAMPLE_ROWS).rows(),
+        Severity.ERROR if over else Severity.WARN,
+    )
 
 
 def contract_kept(audit: Audit) -> Measure:
@@ -168,6 +194,15 @@ def _shares(values: pl.Series, edges: np.ndarray) -> np.ndarray:
 
 
 COMMON_CHECKS: tuple[Check[Audit], ...] = (
+    Check(
+        "inputs_are_usable",
+        "Rows of the sources without a time, an amount or a quantity that can be true, and other odd values: named; "
+        "more than 5 rows and 1 % of an input fail.",
+        "mend the rows at the source; `cdp quarantine list --tenant {tenant} --collection datasets.{table}` has all of "
+        "them. Many at once are a column that is mapped wrong, or another unit",
+        inputs_are_usable,
+        blocking=True,
+    ),
     Check(
         "contract_kept",
         "Rows that a rule of the contract refuses, against 1 % of all and 5 rows.",

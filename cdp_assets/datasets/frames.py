@@ -1,12 +1,15 @@
 """The inputs of all datasets: canonical rows of one tenant as frames, up to the end of `as_of`.
 
-Belongs here: which columns are read of which view, and the cut in time. No name, e-mail, phone or address is read, so
-no dataset can hold one. Whoever could not be linked is customer (or article) `unknown`.
+Belongs here: which columns are read of which view, and the cut in time: what happened after `as_of` is not read. What
+says that it lies ahead of the tenant's today, or has no time, is read, so that it can be named (`limits`). No name,
+e-mail, phone or address is read, so no dataset can hold one. Whoever could not be linked is customer (or article)
+`unknown`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import LiteralString
 
 import polars as pl
@@ -19,6 +22,8 @@ from cdp_assets.warehouse.frames import Schema, read_frame
 TIME = pl.Datetime("us", "UTC")
 MONEY = pl.Decimal(38, 4)
 UNKNOWN = "unknown"
+NO_END = datetime(9999, 12, 31, tzinfo=UTC)
+"""End of a promotion without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,8 @@ class Frame:
     """An input: what is read, and the assets that it comes from.
 
     Attributes:
-        query: may use %(until)s (first instant after the scope's last day) and %(timezone)s.
+        query: may use %(until)s (first instant after the scope's last day), %(ahead)s (after the tenant's today) and
+            %(timezone)s.
         deps: schema.table of the relations that it reads.
         made_by: name in `ops.etl_runs` of the dataset that it is a table of; None for what is no dataset.
     """
@@ -44,7 +50,8 @@ FRAMES: dict[str, Frame] = {
         "p.product_key as article_id, p.channel, p.order_status, coalesce(s.is_revenue, false) as is_revenue, "
         "p.purchased_at, (p.purchased_at at time zone %(timezone)s)::date as purchased_on, p.quantity, p.unit_price, "
         "p.line_total, p.currency from intermediate.int_purchases as p left join marts.dim_order_status as s "
-        "on p.order_status = s.order_status where p.purchased_at < %(until)s",
+        "on p.order_status = s.order_status "
+        "where (p.purchased_at >= %(until)s and p.purchased_at < %(ahead)s) is not true",
         {
             "purchase_key": pl.String, "source": pl.String, "order_key": pl.String, "order_number": pl.String,
             "customer_id": pl.String, "article_id": pl.String, "channel": pl.String, "order_status": pl.String,
@@ -56,8 +63,8 @@ FRAMES: dict[str, Frame] = {
     # One row per person, as LEO and the shop know them together.
     "customers": Frame(
         "select customer_key as customer_id, gender, birth_date, city, country, language, customer_since, is_in_shop, "
-        "is_in_leo, root_profile_id from intermediate.int_customers where customer_since is null "
-        "or customer_since < %(until)s",
+        "is_in_leo, root_profile_id from intermediate.int_customers "
+        "where (customer_since >= %(until)s and customer_since < %(ahead)s) is not true",
         {
             "customer_id": pl.String, "gender": pl.String, "birth_date": pl.Date, "city": pl.String,
             "country": pl.String, "language": pl.String, "customer_since": TIME, "is_in_shop": pl.Boolean,
@@ -72,7 +79,7 @@ FRAMES: dict[str, Frame] = {
         "p.shop_product_id, p.leo_product_key, p.product_since, p.last_updated, s.category_id "
         "from intermediate.int_products as p left join staging.stg_products as s "
         "on p.tenant_id = s.tenant_id and p.shop_product_id = s.product_id "
-        "where p.product_since is null or p.product_since < %(until)s",
+        "where (p.product_since >= %(until)s and p.product_since < %(ahead)s) is not true",
         {
             "article_id": pl.String, "product_name": pl.String, "product_description": pl.String,
             "product_category": pl.String, "category_path": pl.String, "brand": pl.String, "sku": pl.String,
@@ -92,7 +99,8 @@ FRAMES: dict[str, Frame] = {
     # the one that the event names: whom a visitor turned out to be later was not known on the day.
     "events": Frame(
         "select event_type, event_at, event_on, customer_id, session_id, article_id from datasets.events_enriched "
-        "where event_at < %(until)s and not is_duplicate and not is_bot and not is_quarantined",
+        "where (event_at >= %(until)s and event_at < %(ahead)s) is not true "
+        "and not is_duplicate and not is_bot and not is_quarantined",
         {
             "event_type": pl.String, "event_at": TIME, "event_on": pl.Date, "customer_id": pl.String,
             "session_id": pl.String, "article_id": pl.String,
@@ -103,7 +111,8 @@ FRAMES: dict[str, Frame] = {
     # One row per review or rating.
     "reviews": Frame(
         "select review_key as review_id, source, customer_key as customer_id, product_key as article_id, rating, "
-        "comment, language, created_at from intermediate.int_reviews where created_at < %(until)s",
+        "comment, language, created_at from intermediate.int_reviews "
+        "where (created_at >= %(until)s and created_at < %(ahead)s) is not true",
         {
             "review_id": pl.String, "source": pl.String, "customer_id": pl.String, "article_id": pl.String,
             "rating": pl.Float64, "comment": pl.String, "language": pl.String, "created_at": TIME,
@@ -137,11 +146,11 @@ FRAMES: dict[str, Frame] = {
     ),
     # One row per promotion of the shop; it covers everything it sells.
     "promotions": Frame(
-        "select promotion_id, promotion_code, promotion_name, discount_percent, starts_at, ends_at "
-        "from staging.stg_promotions where created_at is null or created_at < %(until)s",
+        "select promotion_id, promotion_code, promotion_name, discount_percent, starts_at, ends_at, created_at "
+        "from staging.stg_promotions where (created_at >= %(until)s and created_at < %(ahead)s) is not true",
         {
             "promotion_id": pl.Int64, "promotion_code": pl.String, "promotion_name": pl.String,
-            "discount_percent": pl.Float64, "starts_at": TIME, "ends_at": TIME,
+            "discount_percent": pl.Float64, "starts_at": TIME, "ends_at": TIME, "created_at": TIME,
         },
         ("staging.stg_promotions",),
     ),
@@ -155,5 +164,5 @@ def read(connection: Connection, scope: Scope, name: str) -> pl.DataFrame:
         connection,
         sql.SQL(frame.query),
         frame.schema,
-        {"until": scope.until, "timezone": scope.timezone},
+        {"until": scope.until, "ahead": scope.ahead, "timezone": scope.timezone},
     )

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 Frames = Mapping[str, pl.DataFrame]
 """Input -> rows; the names are those of `frames.FRAMES`."""
 
+ASIDE = dict.fromkeys(("input", "key", "column", "value", "reason", "what"), pl.String)
+"""What of the inputs cannot be reckoned with: the row's key, the column, its value where it may be told, why, and what
+was set aside for it (`limits`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -47,6 +51,13 @@ class Scope:
     def until(self) -> datetime:
         """The first instant after `as_of`, UTC: nothing at or after it may move a value."""
         return first_instant(self.as_of + timedelta(days=1), self.timezone)
+
+    @property
+    def ahead(self) -> datetime:
+        """The first instant after the tenant's today, UTC: what says that it happened then has not happened."""
+        return first_instant(
+            (self.today or self.as_of + timedelta(days=1)) + timedelta(days=1), self.timezone
+        )
 
     @property
     def is_newest(self) -> bool:
@@ -96,6 +107,7 @@ class Audit:
         read_previous: reads the version that is published now; None before the first.
         key: columns that make a row of `table` unique.
         pooled: columns that one number of all rows moves; see `Dataset`.
+        aside: what of the sources' rows is not in `inputs` (`ASIDE`).
     """
 
     scope: Scope
@@ -107,11 +119,17 @@ class Audit:
     read_previous: Callable[[], pl.DataFrame | None]
     key: tuple[str, ...] = ()
     pooled: tuple[str, ...] = ()
+    aside: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ASIDE))
 
     def all_rows(self, *columns: str) -> pl.DataFrame:
         """Rows that keep the contract and those that break it, some columns or all: a refused row is not lost."""
         wanted = columns or self.table.columns
         return pl.concat([self.table.select(wanted), self.refused.select(wanted)])
+
+    @property
+    def rows_set_aside(self) -> int:
+        """Rows of the sources that the build did not see."""
+        return self.aside.filter(pl.col("what") != "value").height
 
     @cached_property
     def previous(self) -> pl.DataFrame | None:

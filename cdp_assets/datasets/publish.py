@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from hashlib import sha256
@@ -18,7 +18,7 @@ import polars as pl
 from psycopg import sql
 
 from cdp_assets.artifacts.store import ArtifactStore, Manifest, content_of
-from cdp_assets.datasets import frames
+from cdp_assets.datasets import frames, limits
 from cdp_assets.datasets.common_checks import COMMON_CHECKS, HISTORY
 from cdp_assets.datasets.files import parquet
 from cdp_assets.datasets.model import Audit, Built, Dataset, Frames, Scope
@@ -27,6 +27,9 @@ from cdp_assets.warehouse import quarantine
 from cdp_assets.warehouse.connection import Connection, Warehouse, without_loops
 from cdp_assets.warehouse.frames import Written, as_text, replace_rows
 from cdp_assets.warehouse.registry import code_version, git_state, never_built
+
+REFUSED = "refused.parquet"
+"""File of a version that leaves anything out (`model.ASIDE`): inputs, and own rows with the rules they break."""
 
 MAX_QUARANTINED = 1_000
 """Rows of one build that go to quarantine; more of them are a fault of the build, which the check reports."""
@@ -126,15 +129,20 @@ def build(
     published = store.latest(dataset.name, scope.tenant_id)
     is_back = not scope.is_newest and _day_of(store, dataset, scope.tenant_id, published) > scope.as_of
     previous = _previous(store, dataset, scope.tenant_id, published)
+    inputs, aside = limits.screened(scope, inputs)
     built = dataset.build(scope, **inputs, **previous)
     kept, failures = dataset.contract.filter(built.table)
     table = kept.sort(dataset.sorts_by or dataset.key)
+    refused = failures.details()
+    left_out = pl.concat([aside, _refused(dataset, refused)])
+    if left_out.height:
+        built = replace(built, files={**built.files, REFUSED: parquet(left_out)})
     manifest, files = version_of(dataset.name, dataset.letter, dataset.key, scope, table, built, inputs)
     store.put(manifest, files)
     audit = Audit(
         scope,
         table,
-        failures.details(),
+        refused,
         inputs,
         built,
         # later versions say nothing of an earlier day
@@ -142,6 +150,7 @@ def build(
         partial(_read_version, store, dataset.name, scope.tenant_id, None if is_back else published),
         tuple(dataset.key),
         dataset.pooled,
+        aside,
     )
     measures = tuple((check, check.measure(audit)) for check in checks_of(dataset))
     if is_back or any(_blocks(check, found) for check, found in measures):
@@ -150,7 +159,7 @@ def build(
         written = replace_rows(
             conn, scope.tenant_id, sql.Identifier("datasets", dataset.name), dataset.key, table
         )
-        _quarantine(conn, scope.tenant_id, dataset, audit.refused, run_id)
+        _quarantine(conn, scope.tenant_id, dataset, refused, aside, run_id)
         record_files(conn, store, manifest, run_id)
     store.publish(dataset.name, scope.tenant_id, manifest.version)
     return Outcome(dataset, manifest, audit, measures, written, manifest.version)
@@ -248,20 +257,55 @@ def _read_version(
     return pl.read_parquet(store.read(manifest, f"{dataset}.parquet"))
 
 
+def _rules(dataset: Dataset, refused: pl.DataFrame) -> list[str]:
+    return [name for name in refused.columns if name not in dataset.contract.columns()]
+
+
+def _refused(dataset: Dataset, refused: pl.DataFrame) -> pl.DataFrame:
+    """Rows that broke the contract, as `ASIDE`; the rules that they break in the place of the column."""
+    broken = [pl.when(pl.col(rule) == "invalid").then(pl.lit(rule)) for rule in _rules(dataset, refused)]
+    return refused.select(
+        pl.lit(dataset.name).alias("input"),
+        pl.concat_str(pl.col(dataset.key).cast(pl.String), separator="/", ignore_nulls=True).alias("key"),
+        pl.concat_str(broken, separator=", ", ignore_nulls=True).alias("column"),
+        pl.lit(None, pl.String).alias("value"),
+        pl.lit("breaks the rule").alias("reason"),
+        pl.lit(limits.ROW).alias("what"),
+    ).sort(pl.all())
+
+
 def _quarantine(
-    conn: Connection, tenant_id: str, dataset: Dataset, refused: pl.DataFrame, run_id: str
+    conn: Connection,
+    tenant_id: str,
+    dataset: Dataset,
+    refused: pl.DataFrame,
+    aside: pl.DataFrame,
+    run_id: str,
 ) -> None:
-    """Rows that broke the contract, with the rules they broke; entries of rows that keep it now are closed."""
+    """Rows that broke the contract with the rules they broke, and what of the inputs was set aside with the reason.
+
+    Entries of what is right now are closed. The entry of an input's row holds its key: the row is at the source.
+    """
     collection = f"datasets.{dataset.name}"
-    rules = [name for name in refused.columns if name not in dataset.contract.columns()]
-    rows = as_text(refused.head(MAX_QUARANTINED)).rows(named=True)
+    rules = _rules(dataset, refused)
     rejects = {}
-    for row in rows:
+    for row in as_text(refused.head(MAX_QUARANTINED)).rows(named=True):
         key = "/".join(str(row[name]) for name in dataset.key)[:250] or "unknown"
         broken = tuple(rule for rule in rules if row[rule] == "invalid")
         document = {name: row[name] for name in dataset.contract.columns()}
         rejects[key] = quarantine.Reject(
             key, "", f"breaks the rule {', '.join(broken)}", broken, False, json.dumps(document, default=str)
+        )
+    odd = aside.group_by("input", "key", maintain_order=True).agg(
+        "column",
+        pl.format("{} {}", "column", "reason").alias("reasons"),
+        (pl.col("what") == limits.VALUE).all().alias("is_kept"),
+    )
+    for row in odd.head(MAX_QUARANTINED).rows(named=True):
+        key = f"{row['input']}/{row['key'] or 'unknown'}"[:250]
+        document = {"input": row["input"], "key": row["key"]}
+        rejects[key] = quarantine.Reject(
+            key, "", "; ".join(row["reasons"]), tuple(row["column"]), row["is_kept"], json.dumps(document)
         )
     known = quarantine.open_keys(conn, tenant_id).get(collection, [])
     gone = [key for key in known if key not in rejects]

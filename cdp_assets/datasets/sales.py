@@ -13,11 +13,12 @@ from cdp_assets.datasets.model import Scope
 def sale_lines(scope: Scope, purchases: pl.DataFrame) -> pl.DataFrame:
     """Lines of accepted orders, with all their columns and two more.
 
-    `is_return`: a negative amount or quantity takes a sale back. `is_main`: of the tenant's main currency; money of
-    others is not added up.
+    `is_return`: a negative amount or quantity takes a sale back, and its money with it: sources write the amount of a
+    return with either sign. `is_main`: of the tenant's main currency; money of others is not added up.
     """
-    negative = pl.any_horizontal(pl.col("line_total", "quantity") < 0)
+    is_return = pl.any_horizontal(pl.col("line_total", "quantity") < 0).fill_null(value=False)
     return purchases.filter("is_revenue").with_columns(
-        negative.fill_null(value=False).alias("is_return"),
+        is_return.alias("is_return"),
+        pl.when(is_return).then(-pl.col("line_total").abs()).otherwise("line_total").alias("line_total"),
         (pl.col("currency") == scope.currency).fill_null(value=False).alias("is_main"),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -19,7 +20,12 @@ from cdp_assets.warehouse.connection import Connection
 Schema = Mapping[str, pl.DataType | DataTypeClass]
 """Column -> polars type."""
 
-_EPOCH = "(extract(epoch from {}) * 1000000)::bigint"
+_WITHIN = "case when {0} < {1} then {1} when {0} > {2} then {2} else {0} end"
+"""Not `least` and `greatest`, which pass over null."""
+
+FIRST_DAY, LAST_DAY = date(1, 1, 2), date(9999, 12, 31)
+LARGEST_AMOUNT = 10**30
+"""What an amount beyond it is read as: `pl.Decimal(38, 4)` holds it, and the sum of thousands of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,9 @@ def read_frame(
     """What a query gives, in the order of `schema`, whose columns it must have.
 
     Times become UTC, `numeric` becomes what the schema says: `pl.Decimal` exactly, `pl.Float64` rounded to a double.
-    Lists and objects are read as their JSON text (`pl.String`).
+    Lists and objects are read as their JSON text (`pl.String`). PostgreSQL holds more than a frame does: times before
+    `FIRST_DAY` and after `LAST_DAY` (infinity among them) are read as these, amounts beyond `LARGEST_AMOUNT` (NaN among
+    them) as that. One of them stops nothing; whether it can be true is for the reader to say.
     """
     columns = sql.SQL(", ").join(
         sql.SQL("{} as {}").format(_sent(name, type_), sql.Identifier(name)) for name, type_ in schema.items()
@@ -61,8 +69,15 @@ def read_frame(
 
 def _sent(name: str, type_: pl.DataType | DataTypeClass) -> sql.Composable:
     column = sql.Identifier(name)
+    days = [sql.Literal(str(day)) for day in (FIRST_DAY, LAST_DAY)]
     if type_ == pl.Datetime:
-        return sql.SQL(_EPOCH).format(column)
+        return sql.SQL("(extract(epoch from {}) * 1000000)::bigint").format(
+            sql.SQL(_WITHIN).format(column, *days)
+        )
+    if type_ == pl.Date:
+        return sql.SQL(_WITHIN).format(column, *days)
+    if type_ == pl.Decimal:
+        return sql.SQL(_WITHIN).format(column, sql.Literal(-LARGEST_AMOUNT), sql.Literal(LARGEST_AMOUNT))
     if type_ == pl.Boolean:
         return sql.SQL("{}::int").format(column)
     return column

@@ -44,7 +44,7 @@ ARTICLES_IMAGE_VECTORS = Dataset(
     letter="B",
     description="One row per article with an image, and model: the image's CLIP vector, of length 1. Images lie in the "
     "folder that the tenant's option image_root names, as <article_id or sku>.<png, jpg or webp>; only new ones are "
-    "embedded. refused.parquet of the version lists those that cannot be read.",
+    "embedded. images_refused.parquet of the version lists those that cannot be read.",
     contract=ArticlesImageVectors,
     reads=("articles_content",),
     build=image_vectors.build,

@@ -27,7 +27,7 @@ from cdp_assets.embedding.providers.model import Vectors
 from cdp_assets.settings import get_settings
 
 TABLE = "articles_image_vectors.parquet"
-REFUSED = "refused.parquet"
+REFUSED = "images_refused.parquet"
 
 OPTION = "image_root"
 READERS = 8
@@ -59,7 +59,7 @@ def build(
 ) -> Built:
     """One row per article that has a readable image.
 
-    Files: `refused.parquet` (article_id, file, reason): images that cannot be read or decoded.
+    Files: `images_refused.parquet` (article_id, file, reason): images that cannot be read or decoded.
 
     Raises:
         ImageError: the folder of images is not there.

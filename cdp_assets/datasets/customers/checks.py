@@ -15,6 +15,7 @@ from cdp_assets.datasets.customers.btyd import EDGE, LOG_BOUNDS, BgNbd
 from cdp_assets.datasets.customers.rfm import SCORES
 from cdp_assets.datasets.frames import UNKNOWN
 from cdp_assets.datasets.model import Audit
+from cdp_assets.datasets.sales import sale_lines
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 
 BIN_LOW, BIN_HIGH = 0.10, 0.35
@@ -61,13 +62,11 @@ def everybody_once(audit: Audit) -> Measure:
 def totals_reconcile(audit: Audit) -> Measure:
     """Money and orders of the table against those of the purchases, exactly."""
     scope = audit.scope
-    sales = audit.inputs["purchases"].filter("is_revenue", pl.col("customer_id") != UNKNOWN)
-    bought = sales.filter(
-        ~((pl.col("line_total") < 0).fill_null(False) | (pl.col("quantity") < 0).fill_null(False))
-    )
+    sales = sale_lines(scope, audit.inputs["purchases"]).filter(pl.col("customer_id") != UNKNOWN)
+    bought = sales.filter(~pl.col("is_return"))
     rows = audit.all_rows("total_amount_spent", "total_orders", "total_items_bought")
     expected = {
-        "total_amount_spent": sales.filter(pl.col("currency") == scope.currency)["line_total"].sum(),
+        "total_amount_spent": sales.filter("is_main")["line_total"].sum(),
         "total_orders": bought.select("customer_id", "order_key").n_unique() if bought.height else 0,
         "total_items_bought": bought["quantity"].sum(),
     }

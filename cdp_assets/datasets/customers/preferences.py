@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from cdp_assets.datasets.customers.purchases import Sales
-from cdp_assets.datasets.frames import UNKNOWN
+from cdp_assets.datasets.frames import NO_END, UNKNOWN
 from cdp_assets.datasets.model import Scope
 
 TOP = 3
@@ -117,12 +117,12 @@ def times(scope: Scope, sales: Sales) -> pl.DataFrame:
 
 
 def promotions(sales: Sales, promotions: pl.DataFrame) -> pl.DataFrame:
-    """One row per customer with an order: share of orders placed while a promotion ran."""
+    """One row per customer with an order: share of orders placed while a promotion ran; one without end runs on."""
     # the latest end of all promotions begun so far tells whether one of them still runs
     begun = (
         promotions.filter(pl.col("starts_at").is_not_null())
         .sort("starts_at")
-        .select("starts_at", pl.col("ends_at").cum_max().alias("latest_end"))
+        .select("starts_at", pl.col("ends_at").fill_null(NO_END).cum_max().alias("latest_end"))
     )
     runs = (pl.col("latest_end") > pl.col("ordered_at")).fill_null(value=False)
     return (

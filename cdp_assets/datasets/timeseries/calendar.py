@@ -11,6 +11,7 @@ from functools import cache
 
 import polars as pl
 
+from cdp_assets.datasets.frames import NO_END
 from cdp_assets.datasets.model import Scope
 
 DEFAULT_REGION = "VN"
@@ -114,17 +115,24 @@ def with_promotions(days: pl.DataFrame, promotions: pl.DataFrame, timezone: str)
     """The calendar with promo_flag, promo_depth and days_into_promo.
 
     A day counts when a promotion runs at any time of it. Depth is the share off (0 to 1) of the deepest, 0 without
-    one, null where no discount is said; days into it are counted from the start of the newest. One without start or
-    end, or that ends before it starts, is left out.
+    one, null where no discount is said, or none that can be; days into it are counted from the start of the newest.
+    One without end runs on; one without start, or that ends before it starts, is left out.
     """
     first, last = days["date"].min(), days["date"].max()
     running = (
-        promotions.filter(pl.col("starts_at") < pl.col("ends_at"))
+        promotions.filter(pl.col("starts_at") < pl.col("ends_at").fill_null(NO_END))
         .select(
             pl.col("starts_at").dt.convert_time_zone(timezone).dt.date().alias("start"),
             # the end is exclusive: one that ends at midnight does not touch the day that begins
-            pl.col("ends_at").dt.offset_by("-1us").dt.convert_time_zone(timezone).dt.date().alias("end"),
-            (pl.col("discount_percent") / 100).alias("depth"),
+            pl.col("ends_at")
+            .fill_null(NO_END)
+            .dt.offset_by("-1us")
+            .dt.convert_time_zone(timezone)
+            .dt.date()
+            .alias("end"),
+            pl.when(pl.col("discount_percent").is_between(0, 100))
+            .then(pl.col("discount_percent") / 100)
+            .alias("depth"),
         )
         .filter(pl.col("start") <= last, pl.col("end") >= first)
         .with_columns(
@@ -141,5 +149,5 @@ def with_promotions(days: pl.DataFrame, promotions: pl.DataFrame, timezone: str)
         *days.columns,
         flag.alias("promo_flag"),
         pl.when(flag).then("depth").otherwise(0.0).alias("promo_depth"),
-        (pl.col("date") - pl.col("start")).dt.total_days().cast(pl.Int16).alias("days_into_promo"),
+        (pl.col("date") - pl.col("start")).dt.total_days().cast(pl.Int32).alias("days_into_promo"),
     )

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from cdp_assets.datasets.model import Audit
+from cdp_assets.datasets.sales import sale_lines
 from cdp_assets.datasets.timeseries.forecast import HORIZON
 from cdp_assets.datasets.timeseries.levels import ARTICLE, CATEGORY, REST, ROOT_CATEGORY, SUMS, TOTAL
 from cdp_assets.datasets.timeseries.panel import shown_from
@@ -99,11 +100,10 @@ def sums_match_purchases(
     def measure(audit: Audit) -> Measure:
         scope = audit.scope
         last = last_of(scope.as_of) + timedelta(days=days - 1)
-        lines = audit.inputs["purchases"].filter(
-            pl.col("is_revenue"), pl.col("purchased_on").is_between(shown_from(scope.as_of), last)
+        lines = sale_lines(scope, audit.inputs["purchases"]).filter(
+            pl.col("purchased_on").is_between(shown_from(scope.as_of), last)
         )
-        is_main = pl.col("currency") == scope.currency
-        (money,) = lines.select(pl.col("line_total").filter(is_main).sum()).row(0)
+        (money,) = lines.select(pl.col("line_total").filter("is_main").sum()).row(0)
         names = {name: f"{prefix}_{name}" for name in SUMS}
         total = audit.table.filter(pl.col("level") == TOTAL).select(pl.col(names.values()).sum())
         of = dict(zip(names, total.row(0), strict=True))
