@@ -23,13 +23,13 @@ from cdp_assets.demo.dumpfile import write_dump
 from cdp_assets.demo.sizes import size_named, tenant_spec
 from cdp_assets.demo.tenant import build_tenant
 from cdp_assets.landing import derived
-from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.sync import CollectionSync
 from cdp_assets.quality import Measure, Severity
 from cdp_assets.sources.dump import DumpSource
 from cdp_assets.sources.model import Source
 from cdp_assets.warehouse.connection import SET_TENANT, Warehouse
+from cdp_assets.warehouse.options import TenantOptions
 from cdp_assets.warehouse.registry import record_run
 from cdp_assets.warehouse.tenants import Tenant, put_tenant
 from tests.conftest import Server

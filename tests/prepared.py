@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from cdp_assets.landing.batch import Batch, Row, prepare
-from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
+from cdp_assets.warehouse.options import TenantOptions
 from cdp_assets.warehouse.quarantine import Reject
 from tests.documents import (
     Document,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -77,24 +76,6 @@ def test_a_tenant_whose_partition_is_not_registered_yet_does_not_fail_the_tick_f
     due = decisions.due_tenants(["acme", "new"], {"acme"}, busy=set())
     assert due.tenants == ["acme"]
     assert "new: its partition is not registered yet" in due.notes[0]
-
-
-@pytest.mark.parametrize(
-    ("options", "ids", "says"),
-    [
-        pytest.param({"segments": ["vip", "new"]}, ["vip", "new"], "", id="each segment once"),
-        pytest.param({"segments": ["vip", " vip "]}, ["vip"], "", id="the same segment twice is one run"),
-        pytest.param({}, [], "names no segment", id="none given"),
-        pytest.param({"segments": ["", "  "]}, [], "names no segment", id="blank ids are none"),
-        pytest.param({"segments": "vip"}, [], "must be a list", id="a text is not a list of letters"),
-        pytest.param({"segments": [7]}, [], "must be a list", id="a number is no id"),
-    ],
-)
-def test_segments_come_from_the_tenants_options(options: dict[str, Any], ids: list[str], says: str) -> None:
-    found, note = decisions.segments_to_run("acme", options)
-    assert found == ids
-    assert says in note
-    assert bool(note) == bool(says)
 
 
 # -- changes -------------------------------------------------------------------------------------------------------

@@ -178,7 +178,7 @@ def test_the_demos_registration_follows_the_world_and_keeps_what_a_person_set(wa
     found = put_demo_tenant(warehouse, world(1))
     assert found.is_demo
     assert (found.source, found.shop) == (world(1).source, world(1).shop)
-    assert found.options == {**person, "as_of": world(1).options["as_of"]}
+    assert found.given == {**person, "as_of": world(1).given["as_of"]}
     assert (found.name, found.status) == ("Mine", "suspended")
 
 
@@ -210,7 +210,7 @@ def test_replace_changes_what_is_named_and_keeps_the_rest(
         before = get_tenant(warehouse, "mine")
         run("add", "mine", "--replace", "--option", "default_currency=EUR", "--option", "default_region=null")
         after = get_tenant(warehouse, "mine")
-        assert after.options == {"default_currency": "EUR"}
+        assert after.given == {"default_currency": "EUR"}
         assert (after.source, after.shop, after.status) == (before.source, before.shop, "suspended")
         run("add", "mine", "--replace", "--shop-timezone", "Europe/Berlin")
         assert get_tenant(warehouse, "mine").shop == {"dsn": dsn, "timezone": "Europe/Berlin"}

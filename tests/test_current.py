@@ -54,7 +54,7 @@ class Acme:
             insert(conn, table, tenant_id="acme", **values)
 
     def option(self, **options: Any) -> None:
-        put_tenant(self.warehouse, replace(self.tenant, options=options), replace=True)
+        put_tenant(self.warehouse, replace(self.tenant, given=options), replace=True)
 
     def build(self, name: str, days_back: int = 0) -> None:
         """A run of a dataset that publishes version v1."""
@@ -162,7 +162,7 @@ def test_rows_that_a_dataset_does_not_read_leave_it_as_it_is(world: Acme) -> Non
     assert world.is_current("customer_features")
 
 
-@pytest.mark.parametrize("root", ["", "images"])
+@pytest.mark.parametrize("root", ["", "/images"])
 @pytest.mark.parametrize("model", ["", "clip"])
 def test_a_dataset_that_reads_files_is_never_known_to_be_current(
     world: Acme, monkeypatch: pytest.MonkeyPatch, root: str, model: str
@@ -281,7 +281,7 @@ def test_a_tenant_whose_clock_cannot_be_read_gets_its_runs_which_say_so(world: A
     world.run_events()
     world.build("customer_features")
     world.run_segment("s")
-    broken = replace(world.tenant, options={"as_of": "soon"})
+    broken = replace(world.tenant, given={"as_of": "soon"})
     assert not current.marts_are_current(world.warehouse, broken)
     assert not current.events_are_current(world.warehouse, broken)
     assert not current.datasets_are_current(world.warehouse, world.store, broken)

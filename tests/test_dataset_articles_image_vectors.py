@@ -29,6 +29,7 @@ from cdp_assets.embedding.providers.model import ProviderMisconfigured, Vectors
 from cdp_assets.quality import Measure, Severity
 from cdp_assets.settings import Settings, get_settings
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.options import TenantOptions
 from cdp_assets.warehouse.registry import record_run
 from cdp_assets.warehouse.tenants import Tenant
 from tests.automation_world import register
@@ -60,7 +61,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 def of(folder: Path | str | None) -> Scope:
-    return replace(scope(), options={} if folder is None else {"image_root": str(folder)})
+    return replace(scope(), options=TenantOptions(image_root=str(folder or "")))
 
 
 def catalogue(*keys: str) -> pl.DataFrame:

@@ -199,8 +199,8 @@ def test_the_scope_takes_the_runs_day_then_the_tenants_clock(warehouse: Warehous
     tenant = Tenant("acme", "Acme", "active", "dump", {}, {"as_of": "2026-06-30T00:00:00+00:00"})
     found = scope_of(warehouse, tenant, None)
     assert (str(found.as_of), found.currency, found.timezone) == ("2026-06-29", "VND", "UTC")
-    said = replace(tenant, options={**tenant.options, "default_currency": "EUR"})
+    said = replace(tenant, given={**tenant.given, "default_currency": "EUR"})
     assert scope_of(warehouse, said, None).currency == "EUR"
     assert str(scope_of(warehouse, tenant, "2026-03-01").as_of) == "2026-03-01"
-    with pytest.raises(TenantError, match="as_of 'soon'"):
+    with pytest.raises(TenantError, match="option as_of: 'soon' is not an ISO-8601 time"):
         scope_of(warehouse, Tenant("acme", "Acme", "active", "dump", {}, {"as_of": "soon"}), None)

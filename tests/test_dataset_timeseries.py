@@ -141,7 +141,7 @@ def test_weeks_are_whole_iso_weeks_from_monday() -> None:
         (date(2026, 6, 15), 25, 1, 1),
         (monday, 26, 2, 1),
     ]
-    open_week = SCOPE.__class__("acme", AS_OF + DAY, "Asia/Ho_Chi_Minh", "VND", {})
+    open_week = SCOPE.__class__("acme", AS_OF + DAY, "Asia/Ho_Chi_Minh", "VND")
     later = table(WEEKLY, inputs([line(monday), line(AS_OF + DAY)]), open_week)
     assert later["week_start"].max() == monday, "the week that has just begun is not told"
 

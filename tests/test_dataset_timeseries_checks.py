@@ -13,6 +13,7 @@ from cdp_assets.datasets.model import Audit, Dataset
 from cdp_assets.datasets.timeseries import DAILY, DATASETS, FORECAST, WEEKLY
 from cdp_assets.pictures import markdown
 from cdp_assets.quality import Severity
+from cdp_assets.warehouse.options import TenantOptions
 from tests.timeseries_support import AS_OF, SCOPE, audit, daily_lines, failed, inputs, line, table
 
 SHOP = inputs(
@@ -96,7 +97,7 @@ def test_an_article_that_fell_silent_is_found() -> None:
 
 def test_a_region_without_holidays_is_asked_about() -> None:
     looked = audit(DAILY, SHOP)
-    scope = SCOPE.__class__("acme", AS_OF, SCOPE.timezone, "VND", {"default_region": "XX"})
+    scope = SCOPE.__class__("acme", AS_OF, SCOPE.timezone, "VND", TenantOptions(default_region="AC"))
     elsewhere = Audit(scope, looked.table, looked.refused, looked.inputs, looked.built, (), lambda: None)
     assert failed(DAILY, elsewhere) == {"holidays_known": 1}
 

@@ -154,7 +154,7 @@ def test_weekdays_of_the_forecast_are_those_of_the_sales() -> None:
     saturdays = [date(2026, 6, 27) - timedelta(days=7 * week) for week in range(80)]
     rows = [line(day) for day in saturdays for _ in range(5)] + [line(AS_OF - timedelta(1), "shop:3")]
     for shift in range(7):
-        scope = SCOPE.__class__("acme", AS_OF - timedelta(days=shift), SCOPE.timezone, "VND", {})
+        scope = SCOPE.__class__("acme", AS_OF - timedelta(days=shift), SCOPE.timezone, "VND")
         frames = inputs([row for row in rows if row["purchased_on"] <= scope.as_of])
         found = pl.read_parquet(built(FORECAST, frames, scope).files["series.parquet"])
         assert series(found, "total", "all").row(0, named=True)["weekday_index_5"] > 6.9

@@ -20,10 +20,10 @@ from cdp_assets.demo.database import OWNED
 from cdp_assets.demo.dumpfile import file_stem
 from cdp_assets.demo.keys import iso
 from cdp_assets.landing.batch import prepare
-from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.sources.dump import DumpSource
 from cdp_assets.sources.model import COLLECTIONS, CONVERSION, PROFILE, TRACKING_EVENT
+from cdp_assets.warehouse.options import TenantOptions
 from tests.demo_history import STEPS, Said, State, as_state, history
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cdp_assets.landing.contract import TenantOptions
+from cdp_assets.warehouse.options import TenantOptions
 from tests.documents import (
     MISSING,
     as_bytes,

@@ -100,7 +100,7 @@ def rows_of_leo(warehouse: Warehouse) -> None:
 
 def another_option(warehouse: Warehouse) -> None:
     tenant = get_tenant(warehouse, "acme")
-    put_tenant(warehouse, replace(tenant, options={"default_currency": "GBP"}), replace=True)
+    put_tenant(warehouse, replace(tenant, given={"default_currency": "GBP"}), replace=True)
 
 
 def another_zone(warehouse: Warehouse) -> None:
@@ -174,7 +174,7 @@ def test_other_models_or_code_make_them_old(
 )
 def test_they_are_of_a_day_by_the_clock_and_zone_of_the_tenant(acme: Tenant, now: str, day: str) -> None:
     shop = {"dsn": "host=shop", "timezone": "Asia/Ho_Chi_Minh"}
-    assert recipe(replace(acme, options={"as_of": now}, shop=shop)).facts["day"] == day
+    assert recipe(replace(acme, given={"as_of": now}, shop=shop)).facts["day"] == day
 
 
 def test_a_run_that_wrote_nothing_here_changes_nothing(built: Warehouse) -> None:

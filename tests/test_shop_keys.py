@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.profile import map_profile
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.options import TenantOptions
 from cdp_assets.warehouse.tenants import Tenant
 from tests.conftest import Server
 from tests.documents import profile_document

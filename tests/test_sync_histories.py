@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cdp_assets.landing.batch import prepare
-from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.sources.model import CONVERSION, FEEDBACK, PRODUCT_ITEM, PROFILE, SEGMENT, TRACKING_EVENT
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.options import TenantOptions
 from tests.conftest import Server
 from tests.databases import shared_database
 from tests.landing_support import (

@@ -260,7 +260,7 @@ def test_a_scope_that_cannot_be_a_tenant_is_refused_before_connecting(tmp_path: 
 
 def test_a_tenant_is_registered_once_and_changed_only_on_request(warehouse: Warehouse, acme: Tenant) -> None:
     assert get_tenant(warehouse, "acme") == acme
-    renamed = replace(acme, name="Acme Ltd", options={"default_currency": "VND"})
+    renamed = replace(acme, name="Acme Ltd", given={"default_currency": "VND"})
     with pytest.raises(TenantError, match="'acme' is registered already; add --replace"):
         put_tenant(warehouse, renamed)
     assert get_tenant(warehouse, "acme") == acme

@@ -11,11 +11,12 @@ import polars as pl
 
 from cdp_assets.datasets.frames import FRAMES
 from cdp_assets.datasets.model import Audit, Built, Dataset, Scope
+from cdp_assets.warehouse.options import TenantOptions
 
 AS_OF = date(2026, 6, 28)
 """A Sunday: the last day of ISO week 26."""
 
-SCOPE = Scope("acme", AS_OF, "Asia/Ho_Chi_Minh", "VND", {"default_region": "VN"})
+SCOPE = Scope("acme", AS_OF, "Asia/Ho_Chi_Minh", "VND", TenantOptions(default_region="VN"))
 
 
 def frame(name: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

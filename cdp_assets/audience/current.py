@@ -32,7 +32,7 @@ def recipe(connection: Connection, tenant: Tenant, segment_id: str, table: str) 
     """Of what a segment's rows of a table are made, inside a transaction of the tenant.
 
     Raises:
-        TenantError: the tenant's clock cannot be read.
+        TenantError: an option of the tenant cannot be used.
     """
     facts = {**facts_of(tenant), "project": digest_of_files()}
     if table == MEMBERS:
@@ -48,7 +48,7 @@ def is_current(connection: Connection, tenant: Tenant, segment_id: str, partitio
     """Whether a run of a segment would change nothing, inside a transaction of the tenant.
 
     Raises:
-        TenantError: the tenant's clock cannot be read.
+        TenantError: an option of the tenant cannot be used.
     """
     return all(
         current_run(

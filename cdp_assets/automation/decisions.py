@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from cdp_assets.sources.model import (
     CONVERSION,
@@ -121,18 +121,6 @@ def due_tenants(active: Iterable[str], registered: Collection[str], busy: Collec
         else:
             due.tenants.append(tenant_id)
     return due
-
-
-def segments_to_run(tenant_id: str, options: Mapping[str, Any]) -> tuple[list[str], str]:
-    """Segment ids of the option `segments`, and a line on what is wrong with it ("" = nothing)."""
-    given = options.get("segments", [])
-    if not isinstance(given, list) or not all(isinstance(value, str) for value in given):
-        return (
-            [],
-            f"{tenant_id}: the option segments must be a list of segment ids; register the tenant again",
-        )
-    ids = list(dict.fromkeys(value.strip() for value in given if value.strip()))
-    return ids, "" if ids else f"{tenant_id}: the option segments names no segment"
 
 
 # -- changes of a source -----------------------------------------------------------------------------------------

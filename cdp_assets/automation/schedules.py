@@ -13,7 +13,7 @@ import dagster as dg
 
 from cdp_assets import current
 from cdp_assets.automation import starts_by_itself
-from cdp_assets.automation.decisions import RunInFlight, due_tenants, segments_to_run
+from cdp_assets.automation.decisions import RunInFlight, due_tenants
 from cdp_assets.automation.jobs import (
     articles_content,
     articles_embeddings,
@@ -44,7 +44,7 @@ from cdp_assets.automation.state import (
 from cdp_assets.partitions import SEGMENT_DIMENSION, TENANT_DIMENSION
 from cdp_assets.policies import TENANT_TAG
 from cdp_assets.warehouse.connection import Warehouse
-from cdp_assets.warehouse.tenants import Tenant
+from cdp_assets.warehouse.tenants import Tenant, TenantError
 
 if TYPE_CHECKING:  # what `define_asset_job` returns has no public name
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -287,9 +287,13 @@ def leo_segment_etl_hourly(
     due = due_tenants(tenants, context.instance.get_dynamic_partitions(TENANT_DIMENSION), busy=())
     requests, notes = [], list(due.notes)
     for tenant_id in due.tenants:
-        segment_ids, note = segments_to_run(tenant_id, tenants[tenant_id].options)
-        if note:
-            notes.append(note)
+        try:
+            segment_ids = tenants[tenant_id].options.segments
+        except TenantError as error:
+            notes.append(str(error))
+            continue
+        if not segment_ids:
+            notes.append(f"{tenant_id}: the option segments names no segment")
         for segment_id in segment_ids:
             if (tenant_id, segment_id) in busy:
                 notes.append(f"{tenant_id}: the last run of segment {segment_id} is still in flight")

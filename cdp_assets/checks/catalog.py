@@ -13,11 +13,11 @@ from dataclasses import replace
 
 from cdp_assets.checks import common, derived, drift, money, profiles, ranges
 from cdp_assets.checks.subject import SourceFacts, Subject, Table
-from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.quality import Check, Measure
 from cdp_assets.sources.model import CONVERSION, FEEDBACK, PRODUCT_ITEM, PROFILE, SEGMENT, TRACKING_EVENT
 from cdp_assets.warehouse.connection import Warehouse, without_loops
+from cdp_assets.warehouse.options import TenantOptions
 
 _SWEEP = "Materialize cdp.{table} for {tenant} with mode SWEEP."
 _QUARANTINE = (

@@ -12,7 +12,6 @@ from cdp_assets import policies
 from cdp_assets.asset_checks import Measured, check_specs, report
 from cdp_assets.checks.catalog import CHECKS, evaluate
 from cdp_assets.checks.subject import SourceFacts, Subject, Table, read_source
-from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.opening import Sources
 from cdp_assets.quality import Check, Measure
 from cdp_assets.settings import get_settings
@@ -73,7 +72,7 @@ def _measured(
         tenant_id,
         table,
         quarantine_share=get_settings().quarantine_share,
-        options=TenantOptions.of(active_tenant(warehouse, tenant_id).options),
+        options=active_tenant(warehouse, tenant_id).options,
         source=facts,
         names=names,
     )

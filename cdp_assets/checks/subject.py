@@ -11,10 +11,11 @@ from typing import Any, LiteralString
 
 from psycopg import sql
 
-from cdp_assets.landing.contract import Contract, TenantOptions
+from cdp_assets.landing.contract import Contract
 from cdp_assets.sources.model import CONVERSION, Signature, Source, Total
 from cdp_assets.warehouse.connection import Connection
 from cdp_assets.warehouse.ledger import Ledger, Watermark
+from cdp_assets.warehouse.options import TenantOptions
 
 
 @dataclass(frozen=True, slots=True)

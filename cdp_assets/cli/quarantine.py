@@ -9,7 +9,6 @@ import click
 
 from cdp_assets.cli.tenants import TENANT
 from cdp_assets.cli.terminal import out, table
-from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.replay import replay as replay_entries
 from cdp_assets.landing.shop.specs import SPECS
@@ -101,7 +100,7 @@ def replay(tenant_id: str, collection: str | None, key: str | None) -> None:
             warehouse,
             tenant_id,
             source,
-            tenant_options=TenantOptions.of(tenant.options),
+            tenant_options=tenant.options,
             collection=collection,
             key=key,
         )

@@ -16,7 +16,7 @@ from cdp_assets.opening import Sources, open_artifacts, open_warehouse
 from cdp_assets.settings import get_settings
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.connection import Warehouse
-from cdp_assets.warehouse.tenants import Tenant, TenantError
+from cdp_assets.warehouse.tenants import Tenant, TenantError, shop_zone
 
 if TYPE_CHECKING:
     from cdp_assets.landing.identity import Likeness
@@ -36,6 +36,16 @@ class TenantId(click.ParamType):  # type: ignore[type-arg]
 
 
 TENANT = TenantId()
+
+
+OPTION_HELP = (
+    "Option of the tenant; NAME=null takes it back; repeat for several: default_currency=VND, default_region=VN, "
+    'timezone=Asia/Ho_Chi_Minh, max_delete_share=0.2, segments=["key"], image_root=FOLDER, '
+    "as_of=2026-06-30T00:00:00+07:00, funnels=[{...}]."
+)
+ZONE_HELP = (
+    "Zone of the shop's times without zone, a name of the IANA list such as Asia/Ho_Chi_Minh; UTC if unset."
+)
 
 
 @click.group()
@@ -70,8 +80,7 @@ def tenants() -> None:
     "options",
     multiple=True,
     metavar="NAME=VALUE",
-    help='Option of the tenant, for example default_currency=VND or segments=["key"]; NAME=null takes it back; '
-    "repeat for several.",
+    help=OPTION_HELP,
 )
 @click.option(
     "--shop-dsn",
@@ -82,7 +91,7 @@ def tenants() -> None:
 @click.option(
     "--shop-timezone",
     metavar="ZONE",
-    help="Zone of the shop's times without zone; UTC when left out.",
+    help=ZONE_HELP,
 )
 @click.option("--replace", is_flag=True, help="Change what is named of the registration; all else stays.")
 def add(
@@ -110,14 +119,16 @@ def add(
         if known is None and given is None:
             raise TenantError(f"no tenant {tenant_id!r} is registered: give its source, --dump or --arango")
         kind, source = given or (known.source_kind, known.source)  # type: ignore[union-attr]
-        tenant = Tenant(
-            tenant_id,
-            name or (known.name if known else tenant_id),
-            known.status if known else "active",
-            kind,
-            source,
-            _merged(known.options if known else {}, options),
-            _shop(known.shop if known else None, shop_dsn, shop_password_secret, shop_timezone),
+        tenant = registry.checked(
+            Tenant(
+                tenant_id,
+                name or (known.name if known else tenant_id),
+                known.status if known else "active",
+                kind,
+                source,
+                {**(known.given if known else {}), **dict(map(_option, options))},
+                _shop(known.shop if known else None, shop_dsn, shop_password_secret, shop_timezone),
+            )
         )
         counts = _read(warehouse, tenant, known)
         registry.put_tenant(warehouse, tenant, replace=replace)
@@ -158,12 +169,6 @@ def _shop(
     return None
 
 
-def _merged(known: dict[str, Any], options: tuple[str, ...]) -> dict[str, Any]:
-    """Options with those that are given changed, and those that are null taken back."""
-    found = {**known, **dict(map(_option, options))}
-    return {name: value for name, value in found.items() if value is not None}
-
-
 def _read(warehouse: Warehouse, tenant: Tenant, known: Tenant | None) -> dict[str, int]:
     """Documents by collection, once source and shop have answered.
 
@@ -184,7 +189,7 @@ def _read(warehouse: Warehouse, tenant: Tenant, known: Tenant | None) -> dict[st
             err.print(f"{tenant.tenant_id}: {note}")
         if known is not None and (known.shop or {}).get("dsn") != tenant.shop["dsn"]:
             # times are read as they were when they were landed: the zone may be changed with the address
-            as_landed = {**tenant.shop, "timezone": known.timezone}
+            as_landed = {**tenant.shop, "timezone": shop_zone(known.shop)}
             shop = Sources().shop(dataclasses.replace(tenant, shop=as_landed))
             _refuse_another(tenant, shop_likeness(warehouse, tenant.tenant_id, shop), shop.name)
     return counts
@@ -222,6 +227,8 @@ def list_() -> None:
         for t in found
     ]
     table("", ("tenant", "name", "status", "demo", "source", "address"), rows)
+    for tenant in found:
+        _warn_of_faults(tenant)
 
 
 @tenants.command()
@@ -232,7 +239,15 @@ def show(tenant_id: str) -> None:
         tenant = registry.get_tenant(warehouse, tenant_id)
     out.print_json(json.dumps({"tenant": tenant.tenant_id, "name": tenant.name, "status": tenant.status,
                                tenant.source_kind: tenant.source, "shop": tenant.shop,
-                               "options": tenant.options, "is_demo": tenant.is_demo}))  # fmt: skip
+                               "options": dict(tenant.given), "is_demo": tenant.is_demo}))  # fmt: skip
+    _warn_of_faults(tenant)
+
+
+def _warn_of_faults(tenant: Tenant) -> None:
+    try:
+        registry.checked(tenant)
+    except TenantError as error:
+        err.print(str(error), markup=False)
 
 
 @tenants.command()

@@ -40,7 +40,7 @@ def day_of(tenant: Tenant, as_of: str | None) -> date:
     """As of when a dataset is built: the run's day, else the last whole day of the tenant's clock.
 
     Raises:
-        TenantError: `as_of` is no day or has not ended, or the tenant's clock no time.
+        TenantError: `as_of` is no day or has not ended, or an option of the tenant cannot be used.
     """
     newest = last_whole_day(tenant.now(), tenant.timezone)
     try:
@@ -62,9 +62,10 @@ def scope_of(warehouse: Warehouse, tenant: Tenant, as_of: str | None) -> Scope:
         TenantError: as `day_of`.
     """
     day = day_of(tenant, as_of)
-    currency = tenant.options.get("default_currency") or main_currency(warehouse, tenant.tenant_id)
+    is_said = "default_currency" in tenant.options.model_fields_set
+    currency = tenant.options.default_currency if is_said else main_currency(warehouse, tenant.tenant_id)
     today = last_whole_day(tenant.now(), tenant.timezone) + timedelta(days=1)
-    return Scope(tenant.tenant_id, day, tenant.timezone, str(currency), tenant.options, today)
+    return Scope(tenant.tenant_id, day, tenant.timezone, currency, tenant.options, today)
 
 
 def _deps(dataset: Dataset) -> list[dg.AssetKey]:

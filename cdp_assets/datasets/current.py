@@ -26,7 +26,7 @@ def recipe(dataset: Dataset, tenant: Tenant, as_of: date) -> Recipe:
     """Of what a dataset of a tenant is made as of a day.
 
     Raises:
-        TenantError: the tenant's clock cannot be read.
+        TenantError: an option of the tenant cannot be used.
     """
     deps = {name for frame in dataset.reads for name in FRAMES[frame].deps} | set(dataset.deps)
     tables = sorted(name for name in deps if name.partition(".")[0] in {"marts", "datasets"})
@@ -42,7 +42,7 @@ def is_current(connection: Connection, store: ArtifactStore, tenant: Tenant, dat
     Inside a transaction of the tenant. Nobody can say so of a build that reads files.
 
     Raises:
-        TenantError: the tenant's clock cannot be read.
+        TenantError: an option of the tenant cannot be used.
     """
     if dataset.reads_files is not None and dataset.reads_files(tenant.options):
         return False
@@ -55,7 +55,7 @@ def events_recipe(tenant: Tenant) -> Recipe:
     """Of what dataset F of a tenant is made.
 
     Raises:
-        TenantError: the tenant's clock cannot be read.
+        TenantError: an option of the tenant cannot be used.
     """
     return Recipe(LANDED, tuple(f"datasets.{table}" for table in CONTRACTS), _facts(tenant))
 
@@ -66,7 +66,7 @@ def events_are_current(connection: Connection, tenant: Tenant, now: datetime) ->
     Time alone changes it where an entry into a funnel is open and its window ends.
 
     Raises:
-        TenantError: the tenant's clock cannot be read.
+        TenantError: an option of the tenant cannot be used.
     """
     if current_run(connection, tenant.tenant_id, EVENTS, events_recipe(tenant)) is None:
         return False

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import dataframely as dy
 import polars as pl
 
 from cdp_assets.quality import Check
+from cdp_assets.warehouse.options import TenantOptions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +45,7 @@ class Scope:
     as_of: date
     timezone: str
     currency: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: TenantOptions = field(default_factory=TenantOptions)
     today: date | None = None
 
     @property
@@ -175,7 +176,7 @@ class Dataset:
     continues: tuple[str, ...] = ()
     sorts_by: tuple[str, ...] = ()
     pooled: tuple[str, ...] = ()
-    reads_files: Callable[[Mapping[str, Any]], bool] | None = None
+    reads_files: Callable[[TenantOptions], bool] | None = None
 
     @property
     def key(self) -> list[str]:

@@ -16,7 +16,7 @@ from pydantic import Field
 from cdp_assets import policies
 from cdp_assets.asset_runs import recorded, table_metadata, tenant_table
 from cdp_assets.landing import derived
-from cdp_assets.landing.contract import Contract, TenantOptions
+from cdp_assets.landing.contract import Contract
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.report import fill_summary, said, sync_metadata
 from cdp_assets.landing.sync import CollectionSync, SyncOptions, SyncResult
@@ -137,7 +137,7 @@ def _land(
                     session,
                     source,
                     contract,
-                    tenant_options=TenantOptions.of(tenant.options),
+                    tenant_options=tenant.options,
                     options=_sync_options(tenant, config),
                     run_id=context.run.run_id,
                     progress=context.log.info,
@@ -160,10 +160,10 @@ def _land(
 
 
 def _sync_options(tenant: Tenant, config: SyncConfig) -> SyncOptions:
-    settings = get_settings()
+    settings, own = get_settings(), tenant.options.max_delete_share
     return SyncOptions(
         overlap=timedelta(seconds=settings.window_overlap_s),
-        max_delete_share=float(tenant.options.get("max_delete_share", settings.max_delete_share)),
+        max_delete_share=settings.max_delete_share if own is None else own,
         allow_mass_delete=config.allow_mass_delete,
     )
 
@@ -300,8 +300,7 @@ def _derived_asset(
 
 
 def _as_of(configured: str | None, tenant: Tenant) -> datetime | None:
-    given = configured or tenant.options.get("as_of")
-    return instant(given) if given else None
+    return instant(configured) if configured else tenant.options.as_of
 
 
 profile_segment = _derived_asset(

@@ -16,24 +16,7 @@ import polars as pl
 
 from cdp_assets.landing.values import Document
 from cdp_assets.warehouse.bulk import Target
-
-
-@dataclass(frozen=True, slots=True)
-class TenantOptions:
-    """What a tenant's registration says about reading its documents."""
-
-    default_currency: str = "USD"
-    default_region: str = "VN"
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> TenantOptions:
-        """The options of `ops.tenant.options` that matter here."""
-        return cls(
-            default_currency=options.get(
-                "default_currency", cls.__dataclass_fields__["default_currency"].default
-            ),
-            default_region=options.get("default_region", cls.__dataclass_fields__["default_region"].default),
-        )
+from cdp_assets.warehouse.options import TenantOptions
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ import dataframely as dy
 from cdp_assets.landing.contract import (
     Contract,
     Mapped,
-    TenantOptions,
     amount_column,
     key_column,
     time_column,
@@ -25,6 +24,7 @@ from cdp_assets.landing.values import (
     text,
 )
 from cdp_assets.sources.model import CONVERSION, PRODUCT_ITEM, PROFILE
+from cdp_assets.warehouse.options import TenantOptions
 
 NO_TRANSACTION = "empty-transaction"
 """What LEO writes when an event had no order id. It is shared by unrelated orders, so it must not name one."""

@@ -10,7 +10,6 @@ from cdp_assets.landing import codes
 from cdp_assets.landing.contract import (
     Contract,
     Mapped,
-    TenantOptions,
     amount_column,
     code_column,
     key_column,
@@ -31,6 +30,7 @@ from cdp_assets.landing.values import (
 )
 from cdp_assets.sources.model import TRACKING_EVENT
 from cdp_assets.vocabulary.order_statuses import STATUSES, order_status
+from cdp_assets.warehouse.options import TenantOptions
 
 FUTURE_TOLERANCE = timedelta(days=1)
 """Browsers' clocks run ahead by hours; more than a day ahead of the warehouse is a wrong time, not a skew."""

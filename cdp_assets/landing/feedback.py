@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataframely as dy
 
 from cdp_assets.landing import codes
-from cdp_assets.landing.contract import Contract, Mapped, TenantOptions, code_column, key_column, time_column
+from cdp_assets.landing.contract import Contract, Mapped, code_column, key_column, time_column
 from cdp_assets.landing.values import Document, FieldError, decimal, required_instant, required_text, text
 from cdp_assets.sources.model import FEEDBACK
+from cdp_assets.warehouse.options import TenantOptions
 
 NO_SCORE = -1
 """`feedbackScore` of a document that carries no rating."""

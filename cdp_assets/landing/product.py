@@ -8,7 +8,6 @@ from cdp_assets.landing import codes
 from cdp_assets.landing.contract import (
     Contract,
     Mapped,
-    TenantOptions,
     amount_column,
     code_column,
     key_column,
@@ -17,6 +16,7 @@ from cdp_assets.landing.contract import (
 )
 from cdp_assets.landing.values import Document, currency, decimal, instant, text, texts
 from cdp_assets.sources.model import PRODUCT_ITEM
+from cdp_assets.warehouse.options import TenantOptions
 
 
 class ProductItem(dy.Schema):

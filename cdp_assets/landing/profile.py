@@ -12,7 +12,6 @@ from cdp_assets.landing import codes
 from cdp_assets.landing.contract import (
     Contract,
     Mapped,
-    TenantOptions,
     code_column,
     key_column,
     time_column,
@@ -31,6 +30,7 @@ from cdp_assets.landing.values import (
     texts,
 )
 from cdp_assets.sources.model import PROFILE
+from cdp_assets.warehouse.options import TenantOptions
 
 
 class CustomerProfile(dy.Schema):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.sync import CollectionSync
 from cdp_assets.sources.model import Source
 from cdp_assets.warehouse import quarantine
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.options import TenantOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,13 @@ from time import perf_counter
 from typing import Literal
 
 from cdp_assets.landing.batch import Batch, prepare, regroup
-from cdp_assets.landing.contract import Contract, TenantOptions
+from cdp_assets.landing.contract import Contract
 from cdp_assets.landing.delete_guard import may_delete
 from cdp_assets.landing.writer import Writer, Written
 from cdp_assets.sources.model import FINGERPRINT, PROFILE, CursorLost, Page, Signature, Source
 from cdp_assets.warehouse.connection import Connection, TenantSession
 from cdp_assets.warehouse.ledger import Ledger, Sweep, Watermark
+from cdp_assets.warehouse.options import TenantOptions
 
 Mode = Literal["sweep", "window"]
 

@@ -22,7 +22,7 @@ def recipe(tenant: Tenant) -> Recipe:
     """Of what all models of a tenant are made.
 
     Raises:
-        TenantError: the tenant's clock cannot be read.
+        TenantError: an option of the tenant cannot be used.
         ProjectError: the dbt project is not there.
     """
     return Recipe(LANDED, ("marts",), {**facts_of(tenant), "project": digest_of_files()})
@@ -32,7 +32,7 @@ def is_current(connection: Connection, tenant: Tenant) -> bool:
     """Whether a build of all models would change nothing, inside a transaction of the tenant.
 
     Raises:
-        TenantError: the tenant's clock cannot be read.
+        TenantError: an option of the tenant cannot be used.
         ProjectError: the dbt project is not there.
     """
     return current_run(connection, tenant.tenant_id, WHOLE, recipe(tenant)) is not None

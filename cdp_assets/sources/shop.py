@@ -20,6 +20,7 @@ from psycopg.errors import error_from_result
 
 from cdp_assets.sources.model import SourceRejected
 from cdp_assets.sources.shop_faults import connect_error, shop_error, snapshot_error
+from cdp_assets.zones import ZoneError, zone_name
 
 APPLICATION = "cdp_assets shop extract"
 BLOCK = 1 << 16
@@ -138,7 +139,10 @@ class ShopDatabase:
         self._dsn = dsn
         self._password = self._secret(address.get("password_secret"), secret)
         self._timeout_s = timeout_s
-        self.timezone: str = address.get("timezone") or "UTC"
+        try:
+            self.timezone = zone_name(address.get("timezone") or "UTC")
+        except ZoneError as error:
+            raise SourceRejected(f"the shop's time zone: {error}") from None
         self.name = f"shop {parts.get('host') or 'localhost'}/{parts.get('dbname') or ''}"
 
     @staticmethod

@@ -7,7 +7,6 @@ belong here: what each stage reads and makes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -40,14 +39,13 @@ class Recipe:
 
 
 def facts_of(tenant: Tenant) -> dict[str, Any]:
-    """What every build of a tenant follows from: options, zone, the day by the tenant's clock, code.
+    """What every build of a tenant follows from: options, zone among them, the day by the tenant's clock, code.
 
     Raises:
-        TenantError: the tenant's option `as_of` is no time.
+        TenantError: an option of the tenant cannot be used.
     """
     return {
-        "options": digest(tenant.options),
-        "timezone": tenant.timezone,
+        "options": tenant.options.digest,
         "day": str(tenant.now().astimezone(ZoneInfo(tenant.timezone)).date()),
         "code": code_digest(),
     }
@@ -99,11 +97,6 @@ def current_run(
         },
     ).fetchone()
     return None if row is None else row[0]
-
-
-def digest(value: Mapping[str, Any]) -> str:
-    """Digest of a JSON value: equal for equal content, whatever the order of its names."""
-    return sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 @cache

@@ -6,17 +6,25 @@ values stay in the environment or in secret files.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Literal
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from cdp_assets import keys
+from cdp_assets.warehouse import options as option_rules
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.options import OptionError, TenantOptions
+from cdp_assets.zones import ZoneError, zone_name
 
-SELECT = "select tenant_id, name, status, source_kind, source, options, shop, is_demo from ops.tenant "
+SELECT = (
+    "select tenant_id, name, status, source_kind, source, options as given, shop, is_demo from ops.tenant "
+)
 
 INSERT = (
     "insert into ops.tenant as t (tenant_id, name, status, source_kind, source, options, shop, is_demo) values "
@@ -40,20 +48,19 @@ FOLLOW = INSERT.removesuffix("nothing") + (
 
 
 class TenantError(Exception):
-    """A tenant is unknown, suspended or registered twice. The message names it and the remedy."""
+    """A tenant is unknown, suspended, registered twice or wrongly. The message names it and the remedy."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tenant:
-    """One registration.
+    """One registration as it is stored: what it says is checked where it is asked for.
+
+    So a registration with a fault can be listed, shown, mended and removed, and is no other tenant's concern.
 
     Attributes:
         source: for `arango`: hosts (list), database, username, password_secret (name of the secret), auth
             (`basic` or `jwt`), ca (path of a CA file, optional). For `dump`: folder, database (optional).
-        options: default_currency (of amounts without one, and of the datasets' totals), default_region (of phone
-            numbers), as_of (ISO; fixes "today" for demo data),
-            max_delete_share, segments (ids that the hourly segment ETL runs), image_root (folder or s3:// address of
-            the images of articles).
+        given: the options as JSON; read them as `options`.
         shop: the shop database: dsn (without password), password_secret (name of the secret, optional), timezone (of
             its naive times, optional); None when the tenant has none.
         is_demo: whether `cdp pipeline` made it for the demo world, and may write it anew; never changed afterwards.
@@ -64,37 +71,62 @@ class Tenant:
     status: Literal["active", "suspended"]
     source_kind: Literal["arango", "dump"]
     source: dict[str, Any]
-    options: dict[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
     shop: dict[str, Any] | None = None
     is_demo: bool = False
 
-    @property
-    def timezone(self) -> str:
-        """IANA name of the zone in which the tenant's days begin: its shop's, else UTC."""
-        return str((self.shop or {}).get("timezone") or "UTC")
-
-    def now(self) -> datetime:
-        """The tenant's clock, UTC: its option `as_of`, else the time.
+    @cached_property
+    def options(self) -> TenantOptions:
+        """The options, checked; `timezone` is that of the shop where the tenant has not said.
 
         Raises:
-            TenantError: the option is no time.
+            TenantError: one of them, or the shop's time zone, cannot be used.
         """
-        fixed = self.options.get("as_of")
-        return instant(fixed) if fixed else datetime.now(UTC)
+        try:
+            options = TenantOptions.of(self.given)
+            is_said = "timezone" in options.model_fields_set
+            zone = options.timezone if is_said else shop_zone(self.shop)
+        except OptionError as error:
+            mend = f"`cdp tenants add {self.tenant_id} --replace --option NAME=VALUE`"
+            raise TenantError(
+                f"tenant {self.tenant_id!r}: {error}. {mend} mends it; NAME=null takes the option back"
+            ) from None
+        except ZoneError as error:
+            raise TenantError(
+                f"tenant {self.tenant_id!r}: the time zone of its shop: {error}. "
+                f"`cdp tenants add {self.tenant_id} --replace --shop-timezone ZONE` mends it"
+            ) from None
+        return options.model_copy(update={"timezone": zone})
+
+    @property
+    def timezone(self) -> str:
+        """IANA name of the zone in which the tenant's days begin."""
+        return self.options.timezone
+
+    def now(self) -> datetime:
+        """The tenant's clock, UTC: its option `as_of`, else the time."""
+        return self.options.as_of or datetime.now(UTC)
+
+
+def shop_zone(shop: Mapping[str, Any] | None) -> str:
+    """IANA name of the zone of a shop's naive times; UTC where none is named.
+
+    Raises:
+        ZoneError: what is named is none.
+    """
+    return zone_name((shop or {}).get("timezone") or "UTC")
 
 
 def instant(as_of: str) -> datetime:
-    """A time in ISO-8601 as UTC.
+    """A time in ISO-8601, with its zone, as UTC.
 
     Raises:
         TenantError: it is no time.
     """
     try:
-        return datetime.fromisoformat(as_of).astimezone(UTC)
+        return option_rules.instant(as_of)
     except ValueError as error:
-        raise TenantError(
-            f"as_of {as_of!r} is not an ISO-8601 time such as 2026-06-30T00:00:00+00:00"
-        ) from error
+        raise TenantError(f"as_of {error}") from None
 
 
 def list_tenants(warehouse: Warehouse, *, active_only: bool = False) -> list[Tenant]:
@@ -129,14 +161,31 @@ def active_tenant(warehouse: Warehouse, tenant_id: str) -> Tenant:
     """One registration that may be worked on.
 
     Raises:
-        TenantError: no such tenant, or it is suspended.
+        TenantError: no such tenant, it is suspended, or an option of it cannot be used.
     """
     tenant = get_tenant(warehouse, tenant_id)
     if tenant.status != "active":
         raise TenantError(
             f"tenant {tenant_id!r} is suspended; `cdp tenants resume {tenant_id}` makes it active"
         )
+    tenant.options  # noqa: B018 - a fault in them is found here, before anything is read or written
     return tenant
+
+
+def checked(tenant: Tenant) -> Tenant:
+    """A registration as it may be stored: options and zones as the rules spell them.
+
+    Raises:
+        TenantError: one of them cannot be used. The message names it and what is allowed.
+    """
+    try:
+        given = TenantOptions.of(tenant.given).stored()
+        shop = None if tenant.shop is None else {**tenant.shop, "timezone": shop_zone(tenant.shop)}
+    except OptionError as error:
+        raise TenantError(f"tenant {tenant.tenant_id!r}: {error}") from None
+    except ZoneError as error:
+        raise TenantError(f"tenant {tenant.tenant_id!r}: the time zone of its shop: {error}") from None
+    return changed(tenant, given=given, shop=shop)
 
 
 def put_tenant(warehouse: Warehouse, tenant: Tenant, *, replace: bool = False) -> bool:
@@ -146,7 +195,7 @@ def put_tenant(warehouse: Warehouse, tenant: Tenant, *, replace: bool = False) -
         Whether anything was written.
 
     Raises:
-        TenantError: it is registered already and `replace` is false.
+        TenantError: an option cannot be used, or it is registered already and `replace` is false.
     """
     with warehouse.control() as conn:
         written = conn.execute(REPLACE if replace else INSERT, _values(tenant)).rowcount
@@ -177,13 +226,14 @@ def put_demo_tenant(warehouse: Warehouse, tenant: Tenant) -> Tenant:
 
 def _values(tenant: Tenant) -> dict[str, Any]:
     keys.tenant_id(tenant.tenant_id)
+    tenant = checked(tenant)
     return {
         "tenant_id": tenant.tenant_id,
         "name": tenant.name,
         "status": tenant.status,
         "source_kind": tenant.source_kind,
         "source": Jsonb(tenant.source),
-        "options": Jsonb(tenant.options),
+        "options": Jsonb(dict(tenant.given)),
         "shop": None if tenant.shop is None else Jsonb(tenant.shop),
         "is_demo": tenant.is_demo,
     }

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from io import BytesIO
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,11 +24,11 @@ from cdp_assets.datasets.model import Built, Scope
 from cdp_assets.embedding.providers.images import ImageModel, open_image_model
 from cdp_assets.embedding.providers.model import Vectors
 from cdp_assets.settings import get_settings
+from cdp_assets.warehouse.options import TenantOptions
 
 TABLE = "articles_image_vectors.parquet"
 REFUSED = "images_refused.parquet"
 
-OPTION = "image_root"
 READERS = 8
 """Files that are read at once: from an object store, waiting dominates."""
 
@@ -45,9 +44,9 @@ def configured() -> ImageModel | None:
     return open_image_model(get_settings())
 
 
-def reads_files(options: Mapping[str, Any]) -> bool:
+def reads_files(options: TenantOptions) -> bool:
     """Whether the images of a tenant with these options are looked at."""
-    return bool(options.get(OPTION)) and bool(get_settings().image_model_id)
+    return bool(options.image_root) and bool(get_settings().image_model_id)
 
 
 def build(
@@ -65,9 +64,9 @@ def build(
         ImageError: the folder of images is not there.
         ProviderError: the model cannot be had, or answers with what is no vector.
     """
-    root = str(scope.options.get(OPTION) or "")
+    root = scope.options.image_root
     if not root:
-        return _nothing(f"the tenant has no option {OPTION}")
+        return _nothing("the tenant has no option image_root")
     model = open_model()
     if model is None:
         return _nothing("CDP_IMAGE_MODEL_ID is blank")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,7 @@ from cdp_assets.datasets.event_types import EVENT_TYPES, EventType
 from cdp_assets.datasets.events import vocabulary as words
 from cdp_assets.datasets.events.contract import FunnelDays, FunnelMembers
 from cdp_assets.datasets.frames import TIME, UNKNOWN
+from cdp_assets.warehouse.options import FunnelOption, TenantOptions
 
 Order = Literal["ordered", "strict", "any"]
 Unit = Literal["session", "visitor"]
@@ -66,53 +67,26 @@ DEFAULTS = (
 """For tenants that name none: the way to an order within a visit, and within a week."""
 
 
-def funnels_of(options: Mapping[str, Any]) -> tuple[Funnel, ...]:
+def funnels_of(options: TenantOptions) -> tuple[Funnel, ...]:
     """The funnels of a tenant's option `funnels`; `DEFAULTS` where it has none.
 
-    A list of objects with `funnel_id`, `steps`, `window_minutes` and, where they are not the defaults of `Funnel`,
-    `order`, `excluded`, `count_by`.
-
     Raises:
-        FunnelError: one of them makes no sense.
+        FunnelError: one of them names what is no event type.
     """
-    given = options.get("funnels")
-    if given is None:
+    if options.funnels is None:
         return DEFAULTS
-    found = tuple(_funnel(each) for each in given)
-    names = [funnel.funnel_id for funnel in found]
-    if len(set(names)) < len(names):
-        raise FunnelError(f"two funnels have one funnel_id in {', '.join(names)}: give each its own")
-    return found
+    return tuple(map(_funnel, options.funnels))
 
 
-def _funnel(given: Mapping[str, Any]) -> Funnel:
-    name = given.get("funnel_id")
-    known = {"funnel_id", "steps", "window_minutes", "order", "excluded", "count_by"}
-    try:
-        funnel = Funnel(
-            str(given["funnel_id"]),
-            tuple(given["steps"]),
-            timedelta(minutes=float(given["window_minutes"])),
-            given.get("order", "ordered"),
-            tuple(given.get("excluded", ())),
-            given.get("count_by", "session"),
-        )
-    except (KeyError, TypeError, ValueError) as error:
+def _funnel(given: FunnelOption) -> Funnel:
+    unknown = [word for word in (*given.steps, *given.excluded) if word not in EVENT_TYPES]
+    if unknown:
         raise FunnelError(
-            f"funnel {name!r} needs funnel_id, steps and window_minutes: {error!r} is missing or wrong"
-        ) from error
-    problems = [
-        *(f"{key!r} is no setting of a funnel" for key in sorted(set(given) - known)),
-        *(f"{word!r} is no event type" for word in (*funnel.steps, *funnel.excluded) if word not in EVENT_TYPES),
-        *(["it needs two steps at least"] if len(funnel.steps) < 2 else []),
-        *(["window_minutes must be more than 0"] if funnel.window <= timedelta(0) else []),
-        *([f"order {funnel.order!r} is not ordered, strict or any"] if funnel.order not in get_args(Order) else []),
-        *([f"count_by {funnel.count_by!r} is not session or visitor"] if funnel.count_by not in get_args(Unit) else []),
-        *(["a step cannot be excluded"] if set(funnel.steps) & set(funnel.excluded) else []),
-    ]  # fmt: skip
-    if problems:
-        raise FunnelError(f"funnel {name!r}: {'; '.join(problems)}. Correct the tenant's option `funnels`")
-    return funnel
+            f"funnel {given.funnel_id!r}: {' and '.join(map(repr, unknown))} is no event type. "
+            "Correct the tenant's option `funnels`"
+        )
+    window = timedelta(minutes=given.window_minutes)
+    return Funnel(given.funnel_id, given.steps, window, given.order, given.excluded, given.count_by)
 
 
 def members(funnel: Funnel, events: pl.DataFrame, now: datetime) -> pl.DataFrame:

@@ -14,7 +14,6 @@ import polars as pl
 from cdp_assets.datasets.frames import NO_END
 from cdp_assets.datasets.model import Scope
 
-DEFAULT_REGION = "VN"
 PAYDAYS = (5, 15, 25)
 """Days of the month on which wages are paid, beside its last."""
 
@@ -27,7 +26,7 @@ VIETNAMESE_DAYS = {(8, 3): "women_day", (20, 10): "vietnamese_women_day", (20, 1
 
 def region_of(scope: Scope) -> str:
     """Country whose holidays the tenant keeps: its option `default_region`, as of its telephone numbers."""
-    return str(scope.options.get("default_region", DEFAULT_REGION))
+    return scope.options.default_region
 
 
 def public_holidays(region: str, first: date, last: date) -> pl.DataFrame:

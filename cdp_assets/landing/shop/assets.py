@@ -15,7 +15,6 @@ from pydantic import Field
 from cdp_assets import policies
 from cdp_assets.asset_checks import Measured, check_specs, report
 from cdp_assets.asset_runs import recorded, table_metadata
-from cdp_assets.landing.contract import TenantOptions
 from cdp_assets.landing.shop.checks import CHECKS, evaluate, scope_of
 from cdp_assets.landing.shop.extract import extract
 from cdp_assets.landing.shop.model import ABSENT, ShopOptions, TableResult
@@ -216,14 +215,14 @@ def _require_all(tenant_id: str, results: dict[str, TableResult]) -> None:
 
 
 def _options(tenant: Tenant, config: ShopConfig) -> ShopOptions:
-    settings = get_settings()
+    settings, own = get_settings(), tenant.options.max_delete_share
     return ShopOptions(
         overlap=timedelta(seconds=settings.shop_overlap_s),
         safety_lag=timedelta(seconds=settings.shop_safety_lag_s),
         max_workers=settings.pool_size,
-        max_delete_share=float(tenant.options.get("max_delete_share", settings.max_delete_share)),
+        max_delete_share=settings.max_delete_share if own is None else own,
         allow_mass_delete=config.allow_mass_delete,
-        default_region=TenantOptions.of(tenant.options).default_region,
+        default_region=tenant.options.default_region,
     )
 
 
