@@ -44,7 +44,9 @@ def zone_name(text: object) -> str:
     found = _names().get(text.strip().casefold()) if isinstance(text, str) else None
     if found is None:
         hint = _hint(text) if isinstance(text, str) else ""
-        raise ZoneError(f"{text!r} is not a name of the IANA list, such as Asia/Ho_Chi_Minh{hint}")
+        raise ZoneError(
+            f"{text!r} is not the name of a time zone of the IANA list, such as Asia/Ho_Chi_Minh{hint}"
+        )
     return found
 
 

@@ -50,7 +50,6 @@ REJECTED: list[Kind] = [
         gender=[42],
         receiveEmail=[7],
         age=["abc", 217, -7, 1e30, True],
-        dateOfBirth=TIMES,
         updatedAt=["2026-01-01T00:00:00", "soon"],
         inSegments=[{"id": "s"}, ["s"], [{"name": "no id"}], "s"],
         dataLabels=[{"a": 1}, "vip", [1], [["vip"]]],
@@ -104,8 +103,9 @@ NULLED: list[Kind] = _kinds(
     primaryEmail=["null", "a@example.com; b@example.com", "an nguyen@example.com", "an@", "x" * 320 + "@example.com",
                   7, ["a@example.com"]],
     primaryPhone=["gọi sau 17h", "12", "+84 0", "0" * 40, 84901234567],
+    dateOfBirth=TIMES,
 )  # fmt: skip
-"""Contact data: the row lands, the field stays null."""
+"""Contact data and birthdays: the row lands, the field stays null."""
 
 GOOD: list[Kind] = [
     *_kinds(

@@ -33,6 +33,7 @@ from cdp_assets.sources.model import (
 from cdp_assets.warehouse import quarantine
 from cdp_assets.warehouse.connection import Connection, Warehouse
 from cdp_assets.warehouse.ledger import Ledger, Watermark
+from cdp_assets.warehouse.options import TenantOptions
 from tests.leo_documents import Document
 
 Table = dict[tuple[str, ...], dict[str, Any]]
@@ -169,11 +170,15 @@ def land_one(
     mode: Mode = "sweep",
     *,
     allow_mass_delete: bool = False,
+    tenant_options: TenantOptions | None = None,
 ) -> SyncResult:
     """One sync of one collection."""
     with warehouse.session(tenant) as session:
         options = SyncOptions(allow_mass_delete=allow_mass_delete)
-        return CollectionSync(session, source, CONTRACTS[collection], options=options).run(mode)
+        contract = CONTRACTS[collection]
+        return CollectionSync(session, source, contract, tenant_options=tenant_options, options=options).run(
+            mode
+        )
 
 
 def land(

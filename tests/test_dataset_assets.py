@@ -178,7 +178,7 @@ def test_an_earlier_day_is_a_version_that_the_page_shows_as_not_published(stage:
 
 def test_a_day_that_has_not_ended_is_refused_by_name(stage: Stage, acme: Tenant) -> None:
     clock = {"as_of": "2026-06-30T12:00:00+00:00"}
-    put_tenant(stage.warehouse, replace(acme, options={**acme.options, **clock}), replace=True)
+    put_tenant(stage.warehouse, replace(acme, given={**acme.given, **clock}), replace=True)
     stage.things(("a", 1))
     for day in ("2026-06-30", "2026-07-01", "9999-12-31"):
         (failure,) = stage.run(as_of=day).get_step_failure_events()

@@ -68,7 +68,6 @@ BAD_TIMES = {
     [
         (profile_document, "createdAt"),
         (profile_document, "updatedAt"),
-        (profile_document, "dateOfBirth"),
         (conversion_document, "createdAt"),
         (event_document, "createdAt"),
         (feedback_document, "createdAt"),
@@ -81,6 +80,52 @@ def test_a_time_that_cannot_be_read_is_a_reject(build: Build, attribute: str, va
     reject = rejected(build(**{attribute: value}))
     assert reject.fields == (attribute,)
     assert attribute in reject.reason
+
+
+@pytest.mark.parametrize("value", [value for name, value in BAD_TIMES.items() if name != "date only"])
+def test_a_birthday_that_cannot_be_read_is_null_with_the_reason(value: Any) -> None:
+    row, reject = nulled(profile_document(dateOfBirth=value))
+    assert row["birth_date"] is None
+    assert reject.fields == ("dateOfBirth",)
+
+
+@pytest.mark.parametrize(
+    ("zone", "stored", "day"),
+    [
+        ("Asia/Ho_Chi_Minh", "1990-05-03T17:00:00.000Z", "1990-05-04"),  # midnight where the server stood
+        ("Asia/Ho_Chi_Minh", "1990-05-04T16:59:59.999Z", "1990-05-04"),
+        ("Asia/Ho_Chi_Minh", "1990-05-04T17:00:00.000Z", "1990-05-05"),
+        ("Asia/Ho_Chi_Minh", "1990-05-04T00:00:00.000Z", "1990-05-04"),  # a server in UTC
+        ("America/New_York", "1990-05-04T04:00:00.000Z", "1990-05-04"),
+        ("America/New_York", "1990-05-04T03:59:59.999Z", "1990-05-03"),
+        ("America/New_York", "1990-05-04T00:00:00.000Z", "1990-05-04"),
+        ("Europe/London", "1990-05-03T23:00:00.000Z", "1990-05-04"),  # summer time
+        ("Europe/London", "1990-01-03T23:00:00.000Z", "1990-01-03"),
+        ("UTC", "1990-05-04T00:00:00+07:00", "1990-05-04"),
+        ("America/New_York", "1990-05-04", "1990-05-04"),
+        ("Pacific/Kiritimati", "1990-05-04T11:00:00.000Z", "1990-05-04"),
+    ],
+)
+def test_a_birthday_is_the_day_that_it_was_where_it_was_written(zone: str, stored: str, day: str) -> None:
+    row = landed(profile_document(dateOfBirth=stored), options=TenantOptions(timezone=zone))
+    assert str(row["birth_date"]) == day
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "read"),
+    [
+        (10.5, MISSING, "GBP"),
+        (10.5, "eur", "EUR"),
+        (0, MISSING, None),
+        (MISSING, MISSING, None),
+        (0, "EUR", "EUR"),
+    ],
+)
+def test_the_value_of_an_event_without_a_currency_is_in_the_tenants(
+    value: Any, code: Any, read: str | None
+) -> None:
+    document = event_document(transactionValue=value, transactionCurrency=code)
+    assert landed(document, options=TenantOptions(default_currency="GBP"))["currency"] == read
 
 
 @pytest.mark.parametrize("build", [conversion_document, event_document, feedback_document])

@@ -33,7 +33,7 @@ from tests.leo_documents import MAKE, Document, at, edge, event, profile, some
 pytestmark = pytest.mark.fault
 
 OWNED = {CONVERSION, TRACKING_EVENT, FEEDBACK}
-COLUMN = {"primaryEmail": "email", "primaryPhone": "phone"}
+COLUMN = {"primaryEmail": "email", "primaryPhone": "phone", "dateOfBirth": "birth_date"}
 
 
 @pytest.fixture(scope="module")

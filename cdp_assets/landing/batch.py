@@ -182,7 +182,6 @@ class _Read(NamedTuple):
     raw: bytes
     mapped: Mapped
     stored: bytes
-    key_fields: tuple[str, ...]
     time: datetime | None
 
 
@@ -195,16 +194,15 @@ def _read(contract: Contract, options: TenantOptions, raw: bytes) -> _Read:
         raw,
         contract.map(document, options),
         canonical(document, drop=contract.drop, ordered=contract.ordered),
-        tuple([str(document.get(name)) for name in contract.hashed_fields]),
         instant(document, contract.window_field),
     )
 
 
 def _row(contract: Contract, document: _Read, *, has_sign: bool) -> Row:
     stored = without_secrets(document.stored) if has_sign else document.stored
-    digest = content_hash(stored, document.key_fields, contract.version)
-    values = (*document.mapped.values.values(), stored, digest)
-    return Row(document.key, document.rev, digest, values, document.raw)
+    values = tuple(document.mapped.values.values())
+    digest = content_hash(stored, values, contract.version)
+    return Row(document.key, document.rev, digest, (*values, stored, digest), document.raw)
 
 
 def _reject(raw: bytes, error: Exception) -> Reject:

@@ -41,7 +41,6 @@ class Contract:
         version: enters every content hash; raise it when the mapping changes, and the next sweep lands all anew.
         drop: attributes that are not kept: copies of others, counters, times that move without meaning.
         ordered: top-level arrays whose order means something (all others are sets).
-        hashed_fields: bookkeeping attributes that matter (`_from` and `_to` of edges).
         insert_only: columns that derivations maintain after the first landing.
         scrub: columns cleared by a tombstone, with the value left.
         resolve: SQL function (tenant, keys) that derives columns from other tables, run for each batch and at the end.
@@ -56,10 +55,13 @@ class Contract:
     version: str
     drop: frozenset[str] = frozenset()
     ordered: frozenset[str] = frozenset()
-    hashed_fields: tuple[str, ...] = ()
     insert_only: frozenset[str] = frozenset()
     scrub: tuple[tuple[str, str], ...] = ()
     resolve: str | None = None
+
+    def version_for(self, options: TenantOptions) -> str:
+        """What rows are made by: the contract, and the options that its map may ask."""
+        return f"{self.version} {options.default_currency} {options.default_region} {options.timezone}"
 
     @cached_property
     def key(self) -> str:

@@ -75,7 +75,6 @@ CONTRACT = Contract(
     document_column="context_data",
     window_field="updatedAt",
     version="conversion/2",
-    hashed_fields=("_from", "_to"),
     insert_only=frozenset({"cdp_profile_id"}),
     resolve="cdp.resolve_transactions",
 )

@@ -7,7 +7,7 @@ bytes: attribute order, the order of sets, `_rev` and attributes that only resta
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -142,11 +142,13 @@ def _carried(value: Any) -> Any:
     return value if is_json or not redaction.names_secret(value) else redaction.REMOVED
 
 
-def content_hash(stored: bytes, key_fields: tuple[str, ...], version: str) -> bytes:
-    """16 bytes that change with the stored document, the key fields of an edge, or the contract's version."""
+def content_hash(stored: bytes, values: Sequence[Any], version: str) -> bytes:
+    """16 bytes that change with the stored document, the row made of it, or the contract's version.
+
+    The row is more than its document: what is left out of it is read by the options of the tenant.
+    """
     digest = hashlib.blake2b(stored, digest_size=16, person=version.encode()[:16])
-    for field in key_fields:
-        digest.update(b"\x00" + field.encode())
+    digest.update(_encode(values))
     return digest.digest()
 
 

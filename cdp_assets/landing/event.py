@@ -74,6 +74,7 @@ def map_event(document: Document, options: TenantOptions) -> Mapped:
     """One tracking event as a row. event_at is `createdAt`: `timestamp` holds the same time in whole seconds."""
     profile = text(document, "refProfileId", limit=254)
     status = text(document, "transactionStatus")
+    value = decimal(document, "transactionValue")
     event_at = required_instant(document, "createdAt")
     if event_at > datetime.now(UTC) + FUTURE_TOLERANCE:
         raise FieldError("createdAt", f"{document['createdAt']!r} lies in the future")
@@ -101,8 +102,10 @@ def map_event(document: Document, options: TenantOptions) -> Mapped:
             "browser": text(document, "browserName"),
             "time_spent_s": integer(document, "timeSpent"),
             "transaction_id": text(document, "transactionId"),
-            "transaction_value": decimal(document, "transactionValue"),
-            "currency": currency(document, "transactionCurrency", default=None),
+            "transaction_value": value,
+            "currency": currency(
+                document, "transactionCurrency", default=options.default_currency if value else None
+            ),
             "transaction_status": status,
             "order_status": order_status(status),
             "state": codes.code(document, "state", codes.EVENT_STATE, default=0),

@@ -83,7 +83,7 @@ class CustomerProfile(dy.Schema):
 
 
 def map_profile(document: Document, options: TenantOptions) -> Mapped:
-    """One profile document as a row; contact data that cannot be read is left null and reported."""
+    """One profile document as a row; contact data and birthdays that cannot be read are left null and reported."""
     nulled: dict[str, str] = {}
     key = document["_key"]
     status = codes.code(document, "status", codes.PROFILE_STATUS, default=1)
@@ -110,7 +110,9 @@ def map_profile(document: Document, options: TenantOptions) -> Mapped:
             "gender": codes.code(document, "gender", codes.GENDER, default=7),
             "age": _age(document),
             "age_group": codes.code(document, "ageGroup", codes.AGE_GROUP, default=0),
-            "birth_date": day(document, "dateOfBirth"),
+            "birth_date": _or_null(
+                nulled, "dateOfBirth", lambda: day(document, "dateOfBirth", zone=options.timezone)
+            ),
             "marital_status": codes.code(document, "maritalStatus", codes.MARITAL_STATUS, default=6),
             "nationality": text(document, "primaryNationality"),
             "country": text(document, "livingCountry"),

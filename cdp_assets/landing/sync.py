@@ -103,6 +103,7 @@ class CollectionSync:
         self._source = source
         self._contract = contract
         self._tenant_options = tenant_options or TenantOptions()
+        self._version = contract.version_for(self._tenant_options)
         self._options = options or SyncOptions()
         self._progress = progress
         self._ledger = Ledger(session.tenant_id, contract.collection)
@@ -110,13 +111,16 @@ class CollectionSync:
         self._writer = Writer(session, contract, run_id=run_id)
 
     def run(self, mode: Mode) -> SyncResult:
-        """Sweep, or read the window; a collection that was never swept by this contract is swept."""
+        """Sweep, or read the window; a collection that was never swept by this contract and these options is swept."""
         began = perf_counter()
         with self._session.transaction() as conn:
             state = self._ledger.watermark(conn)
-        if mode == "window" and (state.sweep_at is None or state.contract_version != self._contract.version):
+        if mode == "window" and (state.sweep_at is None or state.contract_version != self._version):
             result = self._sweep(state)
-            result.note = "swept: " + ("first load" if state.sweep_at is None else "the contract changed")
+            reason = (
+                "first load" if state.sweep_at is None else "the contract or the tenant's options changed"
+            )
+            result.note = f"swept: {reason}"
         elif mode == "window":
             result = self._window(state)
         else:
@@ -176,9 +180,9 @@ class CollectionSync:
         began_at = datetime.now(UTC)
         with self._session.transaction() as conn:
             known = self._ledger.size(conn)
-            is_new_contract = state.contract_version != self._contract.version
+            is_new_contract = state.contract_version != self._version
             if is_new_contract:  # a run that is killed must not leave rows of which no one knows the contract
-                self._ledger.begin(conn, self._contract.version if known == 0 else None)
+                self._ledger.begin(conn, self._version if known == 0 else None)
         if known == 0:
             newest = self._scan(is_fresh=True)
             result.source_documents = self._writer.written.read
@@ -322,7 +326,7 @@ class CollectionSync:
             self._ledger.finish(
                 conn,
                 is_sweep=is_sweep,
-                contract_version=self._contract.version,
+                contract_version=self._version,
                 count=signature.count,
                 revision=signature.revision,
                 withheld_deletes=withheld,

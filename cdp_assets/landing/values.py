@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cdp_assets.cleaning import contacts
 from cdp_assets.cleaning.spelling import spelled
@@ -28,6 +29,7 @@ MAX_AMOUNT = Decimal(10) ** 14
 """numeric(18, 4) holds fourteen digits before the point."""
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
+_DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
 class FieldError(ValueError):
@@ -122,14 +124,14 @@ def instant(document: Document, field: str) -> datetime | None:
     if not isinstance(value, str):
         raise FieldError(field, f"expected ISO-8601 text, got {shown(value)}")
     try:
-        time = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
     except ValueError as error:
         raise FieldError(field, f"{shown(value)} is not an ISO-8601 time") from error
-    if time.tzinfo is None:
+    if moment.tzinfo is None:
         raise FieldError(field, f"{shown(value)} has no time zone")
-    if not MIN_YEAR <= time.year <= MAX_YEAR:
+    if not MIN_YEAR <= moment.year <= MAX_YEAR:
         raise FieldError(field, f"{shown(value)} is outside the years {MIN_YEAR} to {MAX_YEAR}")
-    return time if time.tzinfo is UTC else time.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def required_instant(document: Document, field: str) -> datetime:
@@ -140,10 +142,20 @@ def required_instant(document: Document, field: str) -> datetime:
     return value
 
 
-def day(document: Document, field: str) -> date | None:
-    """The calendar day of an ISO-8601 time (a birthday has no zone worth converting)."""
-    time = instant(document, field)
-    return None if time is None else time.date()
+def day(document: Document, field: str, *, zone: str) -> date | None:
+    """The calendar day that an ISO-8601 day or time stands for.
+
+    LEO stores a day as its midnight where the server stands that wrote it. A time that is written as midnight is that
+    day; any other one is the day that it is in `zone`.
+    """
+    value = document.get(field)
+    if isinstance(value, str) and _DAY.match(value):
+        document = {field: f"{value}T00:00:00Z"}
+    moment = instant(document, field)
+    if moment is None:
+        return None
+    written = datetime.fromisoformat(document[field])
+    return written.date() if written.time() == time.min else moment.astimezone(ZoneInfo(zone)).date()
 
 
 def texts(document: Document, field: str) -> list[str]:

@@ -78,7 +78,9 @@ class Writer:
                 if entry is not None and self._is_duplicate(row, entry, is_fresh):
                     duplicates.add(row.key)
                     rejects.append(duplicate(row.key, row.raw))
-                elif entry is not None and entry.content_hash == row.content_hash:
+                elif (
+                    entry is not None and entry.content_hash == row.content_hash and row.key not in self._open
+                ):
                     count.unchanged += 1
                 else:
                     rows.append(row)
@@ -115,7 +117,9 @@ class Writer:
                 + [(reject.key, reject.rev, None) for reject in whole.values()],
             )
             quarantine.store(conn, tenant, collection, rejects, run_id=self._run_id)
-            mended = self._open & {row.key for row in batch.rows} - {reject.key for reject in rejects}
+            mended = self._open & {row.key for row in batch.rows} - duplicates - {
+                each.key for each in rejects
+            }
             if mended:
                 count.recovered = quarantine.resolve(conn, tenant, collection, sorted(mended), "landed")
             self._ledger.advance(conn, watermark)
