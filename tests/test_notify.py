@@ -69,6 +69,7 @@ class MailServer(socketserver.TCPServer):
     def __init__(self, *, refuses: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), _MailSession)
         self.refuses = refuses
+        self.refused = ""
         self.commands: list[str] = []
         self.mails: list[bytes] = []
 
@@ -84,7 +85,9 @@ class _MailSession(socketserver.StreamRequestHandler):
             match command.split(" ")[0].upper().split(":")[0]:
                 case "EHLO":
                     self._say("250 test")
-                case "RCPT" if self.server.refuses:
+                case "RCPT" if self.server.refuses or (
+                    self.server.refused and self.server.refused in command
+                ):
                     self._say("550 nobody here")
                 case "DATA":
                     self._say("354 go on")
@@ -232,10 +235,76 @@ def test_settings_choose_the_channels(webhook: Webhook, mail_server: MailServer)
     assert len(webhook.posts) == len(mail_server.mails) == 1
 
 
-@pytest.mark.parametrize("given", [{}, {"smtp_host": "mail"}, {"alert_to": "an@example.vn"}])
-def test_half_a_configuration_sends_nothing(given: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "given", [{"smtp_host": "mail"}, {"alert_to": "an@example.vn"}, {"smtp_host": "mail", "alert_to": " , "}]
+)
+def test_half_a_configuration_is_named(given: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     notifier_of(Settings(_env_file=None, **given)).send(PROBLEM)
-    assert [record.name for record in caplog.records] == ["cdp_assets.alerts"]
+    assert "CDP_SMTP_HOST and CDP_ALERT_TO belong together" in caplog.messages[-1]
+
+
+BAD_ADDRESSES = [
+    "no address", "://", "http://", "http://[", "http://[::1", "https://hooks.example:port/x", "http://h:99999/x",
+    "ftp://h/x", "http://h h/x", "http://\x00/x", "http://" + "x" * 70 + ".example/", "http://.example/", "file:///etc/passwd",
+    "http://đ\ud800/", "http://user:\n@h/",
+]  # fmt: skip
+BAD_MAIL: list[dict[str, Any]] = [
+    {"smtp_host": "no host"}, {"smtp_host": "x" * 70 + ".example"}, {"smtp_host": "\x00"}, {"smtp_host": "đ\ud800"},
+    {"smtp_port": 0}, {"smtp_port": 99_999}, {"smtp_port": -1},
+    {"alert_from": "a\nBcc: b@example.vn"}, {"alert_from": "@"}, {"alert_from": "\ud800"}, {"alert_from": ""},
+    {"alert_to": "a\nBcc: b@example.vn"}, {"alert_to": "\ud800@example.vn"}, {"alert_to": "<"},
+    {"smtp_user": "an", "smtp_password": SecretStr("mật khẩu")}, {"smtp_user": "an", "smtp_password": None},
+    {"smtp_user": "\ud800"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", BAD_ADDRESSES, ids=range(len(BAD_ADDRESSES)))
+def test_a_bad_webhook_is_a_logged_line_and_others_are_reached(
+    mail_server: MailServer, caplog: pytest.LogCaptureFixture, address: str
+) -> None:
+    Notifier([SlackChannel(address, timeout_s=0.5), mail_to(mail_server)]).send(PROBLEM)
+    assert len(mail_server.mails) == 1
+    assert "see CDP_SLACK_WEBHOOK_URL" in caplog.messages[-1]
+
+
+@pytest.mark.parametrize("given", BAD_MAIL, ids=range(len(BAD_MAIL)))
+def test_bad_mail_settings_are_a_logged_line_and_others_are_reached(
+    webhook: Webhook, mail_server: MailServer, caplog: pytest.LogCaptureFixture, given: dict[str, Any]
+) -> None:
+    usual = {
+        "smtp_host": "127.0.0.1",
+        "smtp_port": mail_server.server_address[1],
+        "alert_to": "an@example.vn",
+    }
+    settings = Settings(_env_file=None, smtp_starttls=False).model_copy(update=usual | given)
+    mail = notifier_of(settings)
+    Notifier([*mail._channels, SlackChannel(webhook.url)]).send(PROBLEM)
+    assert len(webhook.posts) == 1
+    if not mail_server.mails:
+        assert "see CDP_SMTP_* and CDP_ALERT_*" in caplog.messages[-1]
+    assert not any("rcpt to:<b@example.vn>" in command.lower() for command in mail_server.commands)
+
+
+def test_one_recipient_that_is_refused_does_not_keep_the_mail_from_the_others(
+    mail_server: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    mail_server.refused = "binh"
+    Notifier([mail_to(mail_server)]).send(PROBLEM)
+    assert len(mail_server.mails) == 1
+    assert "1 of 2 recipients were refused" in caplog.messages[-1]
+
+
+def test_text_that_nobody_can_write_is_told_all_the_same(webhook: Webhook, mail_server: MailServer) -> None:
+    Notifier([SlackChannel(webhook.url), mail_to(mail_server)]).send(
+        Alert("t\ud800", "d\udfff", is_problem=True)
+    )
+    assert r"t\ud800" in webhook.posts[0][1]["text"]
+    assert len(mail_server.mails) == 1
+
+
+def test_foreign_text_is_not_markup_in_slack(webhook: Webhook) -> None:
+    Notifier([SlackChannel(webhook.url)]).send(Alert("t", "<!channel> a & b", is_problem=True))
+    assert "&lt;!channel&gt; a &amp; b" in webhook.posts[0][1]["text"]
 
 
 def test_a_failed_run_reaches_slack_and_a_failing_webhook_does_not_fail_the_sensor(webhook: Webhook) -> None:

@@ -11,7 +11,8 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from cdp_assets.automation import run_status
+from cdp_assets.automation import alerts, run_status
+from cdp_assets.automation.alerts import Outcome
 from cdp_assets.notify import Alert, Notifier
 from cdp_assets.partitions import TENANT_DIMENSION, tenants
 from cdp_assets.sources.model import SourceRejected
@@ -165,6 +166,31 @@ def test_a_row_of_failures_is_told_ever_more_rarely(instance: dg.DagsterInstance
         "work failed for tenant acme (2 times in a row)",
         "work failed for tenant acme (4 times in a row)",
     ]
+
+
+@pytest.mark.parametrize("before", [127, 255, 511])
+def test_failures_are_counted_whole(instance: dg.DagsterInstance, recorder: Recorder, before: int) -> None:
+    """A source that is gone for good is told of again and again, ever more rarely."""
+    for _ in range(before):
+        create_run_for_test(
+            instance, job_name="work", status=dg.DagsterRunStatus.FAILURE, tags={"dagster/partition": "acme"}
+        )
+    (alert,) = told(instance, recorder, "rejected")
+    assert alert.title == f"work failed for tenant acme ({before + 1} times in a row)"
+    assert told(instance, recorder, "rejected") == []
+    (alert,) = told(instance, recorder)
+    assert alert.title == "work works again for tenant acme"
+
+
+def test_runs_are_read_as_far_as_their_answer_needs() -> None:
+    def history() -> Iterator[Outcome]:
+        yield Outcome(False, frozenset("a"))
+        yield Outcome(True, frozenset("ab"))
+        raise AssertionError("read on")
+
+    assert alerts.failures_in_a_row(frozenset("a"), history()) == 2
+    assert alerts.is_recovery(frozenset("a"), history())
+    assert not alerts.is_recovery(frozenset("b"), history())
 
 
 def test_another_tenants_failures_are_counted_apart(instance: dg.DagsterInstance, recorder: Recorder) -> None:

@@ -137,6 +137,8 @@ def is_recovery(assets: frozenset[str] | None, earlier: Iterable[Outcome]) -> bo
     mended: list[frozenset[str] | None] = []
     for outcome in earlier:
         if outcome.succeeded:
+            if _covers(outcome.assets, assets):
+                return False  # whatever failed before it was mended by it already
             mended.append(outcome.assets)
         elif _covers(assets, outcome.assets) and not any(_covers(each, outcome.assets) for each in mended):
             return True

@@ -5,7 +5,7 @@ Belongs here: reading run records and their tags. Does not belong here: what fol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import takewhile
 
@@ -45,6 +45,10 @@ WILL_RETRY_TAG = "dagster/will_retry"
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 NOT_FINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED]
 """Queued and starting runs too: a guard that knows only running ones launches a second run into the queue."""
+
+
+PAGE = 100
+"""Runs that are read at once."""
 
 
 def tenant_of(tags: Mapping[str, str]) -> str | None:
@@ -131,26 +135,24 @@ def failures_in_a_row(instance: dg.DagsterInstance, job: str, tenant_id: str) ->
     return [record.update_timestamp for record in failed]
 
 
-def outcomes_before(instance: dg.DagsterInstance, run: dg.DagsterRun, *, limit: int = 64) -> list[Outcome]:
-    """How earlier runs of the same job and partition ended, newest first."""
-    record = instance.get_run_record_by_id(run.run_id)
-    if record is None:
-        return []
+def outcomes_before(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Outcome]:
+    """How earlier runs of the same job and partition ended, newest first; read as far as the caller looks."""
     partition = run.tags.get(PARTITION_TAG)
-    earlier = instance.get_run_records(
-        dg.RunsFilter(
-            job_name=run.job_name,
-            statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE],
-            tags={PARTITION_TAG: partition} if partition else {},
-            created_before=record.create_timestamp,
-        ),
-        limit=limit,
-    )
-    return [
-        Outcome(other.status == dg.DagsterRunStatus.SUCCESS, assets_of(other))
-        for other in (each.dagster_run for each in earlier)
-        if other.run_id != run.run_id
-    ]
+    cursor: str | None = run.run_id
+    while cursor is not None:
+        earlier = instance.get_runs(
+            dg.RunsFilter(
+                job_name=run.job_name,
+                statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE],
+                tags={PARTITION_TAG: partition} if partition else {},
+            ),
+            cursor=cursor,
+            limit=PAGE,
+        )
+        yield from (
+            Outcome(other.status == dg.DagsterRunStatus.SUCCESS, assets_of(other)) for other in earlier
+        )
+        cursor = earlier[-1].run_id if len(earlier) == PAGE else None
 
 
 def assets_of(run: dg.DagsterRun) -> frozenset[str] | None:
