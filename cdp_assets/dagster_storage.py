@@ -1,11 +1,13 @@
 """Dagster's PostgreSQL storage with connections that are kept: `storage: custom` in dagster.yaml names it.
 
 Belongs here: how Dagster's own three storages connect. Dagster opens a connection for every event, some 900 in a run of
-60 checks, and waits 8 ms for each (23 ms with TLS). What is stored, and how, stays Dagster's.
+60 checks, and waits 8 ms for each (23 ms with TLS). What is stored, and how, stays Dagster's, but for one tag that each
+run gets as it starts: the process that executes it.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from typing import Any, Self
 
@@ -20,6 +22,9 @@ from dagster_postgres import (
 )
 from dagster_postgres.utils import set_pg_statement_timeout
 from sqlalchemy import Engine, create_engine, event
+
+from cdp_assets import process
+from cdp_assets.policies import PROCESS_TAG
 
 RECYCLE_S = 180
 """Oldest connection that is used again. Firewalls drop idle ones without a word after four minutes or more."""
@@ -69,7 +74,13 @@ class _Pooled:
 
 
 class _Runs(_Pooled, PostgresRunStorage):
-    pass
+    def handle_run_event(
+        self, run_id: str, event: dg.DagsterEvent, update_timestamp: datetime | None = None
+    ) -> None:
+        """A start is reported by the process that executes the run, whoever launched it: the run is marked with it."""
+        super().handle_run_event(run_id, event, update_timestamp)
+        if event.event_type == dg.DagsterEventType.RUN_START:
+            self.add_run_tags(run_id, {PROCESS_TAG: process.here()})
 
 
 class _Events(_Pooled, PostgresEventLogStorage):

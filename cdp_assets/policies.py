@@ -37,6 +37,9 @@ SOURCE_POOL = "leo_cdp_source"
 SHOP_POOL = "shop_source"
 """Steps that read a shop database; each takes a few connections of its server."""
 
+PROCESS_TAG = "cdp/process"
+"""Run tag with the process that executes the run, as `process` writes it."""
+
 TENANT_TAG = "cdp/tenant"
 """Run tag with the tenant's id; dagster.yaml limits runs per value of it. A plain partition has no such tag."""
 

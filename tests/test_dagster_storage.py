@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +21,10 @@ from dagster._core.instance import InstanceRef
 from sqlalchemy import event, text
 from sqlalchemy.pool import Pool
 
-from cdp_assets import dagster_storage
+from cdp_assets import dagster_storage, process
+from cdp_assets.automation.runs import end_gone_runs
 from cdp_assets.dagster_storage import PooledPostgresStorage
+from cdp_assets.policies import PROCESS_TAG
 from cdp_assets.warehouse.server import DAGSTER_DATABASE, EmbeddedServer
 from tests.conftest import Server
 
@@ -132,6 +139,34 @@ def test_connections_that_the_server_closed_are_replaced(
     assert row[0] > 0, "a connection was kept"
     assert run(instance).success
     assert len(instance.get_runs()) == 2
+
+
+def test_a_run_is_marked_with_the_process_that_executes_it(instance: dg.DagsterInstance) -> None:
+    found = instance.get_run_by_id(run(instance).run_id)
+    assert found is not None
+    assert found.tags[PROCESS_TAG] == process.here()
+
+
+KILLED = """
+import dagster as dg, os, signal
+
+@dg.asset
+def endless():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+dg.materialize([endless], instance=dg.DagsterInstance.get())
+"""
+
+
+def test_a_run_whose_process_is_killed_is_ended(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    shutil.copyfile(ROOT / "dagster.yaml", tmp_path / "dagster.yaml")
+    environment = os.environ | {"DAGSTER_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", KILLED], env=environment, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    (left,) = instance.get_runs()
+    assert left.status == dg.DagsterRunStatus.STARTED
+    assert end_gone_runs(instance) == ([left.run_id], [])
+    assert [each.status for each in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
 
 
 def test_a_restart_of_the_server_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """What Dagster itself knows of runs: which are in flight, how the last ones ended, whose they are.
 
-Belongs here: reading run records and their tags. Does not belong here: what follows from it (`decisions`).
+Belongs here: reading run records and their tags, and ending runs that no process executes any more. Does not belong
+here: what follows from it (`decisions`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from itertools import takewhile
 
 import dagster as dg
 
-from cdp_assets import keys, partitions
+from cdp_assets import keys, partitions, process
 from cdp_assets.automation.alerts import Outcome
 from cdp_assets.automation.decisions import RunInFlight
-from cdp_assets.policies import TENANT_TAG
+from cdp_assets.policies import PROCESS_TAG, TENANT_TAG
 
 SEGMENT_TAG = "cdp/segment"
 """Run tag with the id of the segment that a run is restricted to."""
@@ -42,10 +43,13 @@ SCHEDULE_TAG = "dagster/schedule_name"
 SENSOR_TAG = "dagster/sensor_name"
 WILL_RETRY_TAG = "dagster/will_retry"
 
+STARTED, CANCELING = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 NOT_FINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED]
 """Queued and starting runs too: a guard that knows only running ones launches a second run into the queue."""
 
+
+GONE = "the process that executed the run is gone"
 
 PAGE = 100
 """Runs that are read at once."""
@@ -74,7 +78,8 @@ def segment_of(tags: Mapping[str, str]) -> str | None:
 def runs_in_flight(instance: dg.DagsterInstance) -> list[RunInFlight]:
     """All runs that have not ended, whoever asked for them: a person's run counts as much as a sensor's.
 
-    A run whose process was killed outside of the daemon's sight counts until run monitoring ends it (dagster.yaml).
+    A run whose process is gone counts until `end_gone_runs` ends it, or run monitoring (dagster.yaml) where it ran on a
+    host that nobody here sees.
     """
     records = instance.get_run_records(dg.RunsFilter(statuses=NOT_FINISHED))
     return [
@@ -93,6 +98,29 @@ def busy_tenants(instance: dg.DagsterInstance, stage: str = "landing") -> set[st
         for run in runs_in_flight(instance)
         if run.tenant_id and STAGE_OF_JOB.get(run.job or "", "landing") == stage
     }
+
+
+def end_gone_runs(instance: dg.DagsterInstance) -> tuple[list[str], list[str]]:
+    """Ends the runs whose process is gone: its machine or container was restarted, or it was killed.
+
+    Returns:
+        Ids of the runs that were ended, and of those of which it cannot be told.
+    """
+    ended, unknown = [], []
+    for run in instance.get_runs(dg.RunsFilter(statuses=[STARTED, CANCELING])):
+        gone = process.is_gone(run.tags.get(PROCESS_TAG, ""))
+        if gone:
+            # the process may have ended the run in its last moment
+            now = instance.get_run_by_id(run.run_id)
+            if now is not None and now.status == CANCELING:
+                instance.report_run_canceled(now, GONE)
+                ended.append(run.run_id)
+            elif now is not None and now.status == STARTED:
+                instance.report_run_failed(now, GONE)
+                ended.append(run.run_id)
+        elif gone is None:
+            unknown.append(run.run_id)
+    return ended, unknown
 
 
 def is_finished(instance: dg.DagsterInstance, run_id: str) -> bool | None:

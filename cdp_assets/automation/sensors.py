@@ -153,6 +153,20 @@ def _plan(
 
 
 @dg.sensor(
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Ends runs whose process is gone: they would hold their tenant's next runs and places in the queue.",
+)
+def gone_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """For runs that a crash of the machine, the container or the process cut off. Needs no warehouse."""
+    ended, unknown = runs.end_gone_runs(context.instance)
+    for run_id in ended:
+        context.log.warning("run %s was ended: %s", run_id, runs.GONE)
+    beyond = f"; {len(unknown)} run where this host cannot see them" if unknown else ""
+    return dg.SkipReason((f"ended {len(ended)} runs" if ended else "no process is gone") + beyond)
+
+
+@dg.sensor(
     minimum_interval_seconds=600,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Closes entries of `ops.etl_runs` that say `running` though their run has ended or is unknown.",
@@ -177,4 +191,4 @@ def abandoned_runs(
     return dg.SkipReason(f"closed {closed} entries" if closed else "no entry is left over")
 
 
-sensors = [tenant_partitions, segment_partitions, leo_cdp_changes, abandoned_runs]
+sensors = [tenant_partitions, segment_partitions, leo_cdp_changes, gone_runs, abandoned_runs]

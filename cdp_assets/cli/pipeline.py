@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -36,8 +35,6 @@ STAGES = (
 """What is done for each tenant (the last for each of its segments): title, words, and the job that does it."""
 QUARANTINING = ("cdp.", "raw.", "datasets.")
 """Schemas whose rows may be kept back with a reason."""
-PROCESS_TAG = "cdp/process"
-"""Run tag: host and process that execute the run."""
 
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -90,6 +87,7 @@ def pipeline(source: Path | None, tenant_id: str | None, size: str, verbose: boo
 def _materialize(chosen: list[Tenant]) -> list[Stage]:
     import dagster as dg
 
+    from cdp_assets.automation.runs import end_gone_runs
     from cdp_assets.definitions import build_definitions
     from cdp_assets.partitions import TENANT_DIMENSION
 
@@ -98,7 +96,7 @@ def _materialize(chosen: list[Tenant]) -> list[Stage]:
     jobs = {name: definitions.resolve_job_def(name) for _, _, name in STAGES}
     stages: list[Stage] = []
     with dg.DagsterInstance.get() as instance:
-        _close_killed(instance)
+        end_gone_runs(instance)  # of an earlier `cdp pipeline`: sensors wait for them
         instance.add_dynamic_partitions(TENANT_DIMENSION, [tenant.tenant_id for tenant in chosen])
         for tenant in chosen:
             for title, doing, name in STAGES:
@@ -129,7 +127,7 @@ def _run(
     from cdp_assets.policies import TENANT_TAG
 
     began = perf_counter()
-    tags = {TENANT_TAG: stage.tenant_id, PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"}
+    tags = {TENANT_TAG: stage.tenant_id}
     # dbt says a line per test, which would bury the table; the run's events have them all
     with (
         err.status(f"{stage.tenant_id}: {doing}"),
@@ -180,26 +178,6 @@ def _segments(instance: dg.DagsterInstance, warehouse: Warehouse, tenant: Tenant
         for segment_id in sorted(found)
         if not current.segment_is_current(warehouse, tenant, segment_id)
     ]
-
-
-def _close_killed(instance: dg.DagsterInstance) -> None:
-    """Fail runs of earlier `cdp pipeline` processes of this host that died; sensors would wait six hours for them."""
-    import dagster as dg
-
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        host, _, process = run.tags.get(PROCESS_TAG, "").partition(":")
-        if host == socket.gethostname() and not _is_alive(int(process)):
-            instance.report_run_failed(run, "the process of this run is gone")
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _count_quarantine(tenant_id: str, lines: list[Line]) -> None:

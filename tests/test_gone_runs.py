@@ -1,0 +1,144 @@
+"""Runs whose process is gone: told from those that go on, ended, and none besides."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import create_run_for_test
+
+from cdp_assets import process
+from cdp_assets.automation import runs
+from cdp_assets.automation.sensors import gone_runs
+from cdp_assets.policies import PROCESS_TAG
+from cdp_assets.process import Mark
+
+STARTED, CANCELING = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING
+HERE = Mark.of_process(os.getpid())
+
+
+def ended_process() -> int:
+    """Number of a process that was ours and is no more."""
+    with subprocess.Popen(["true"]) as child:
+        child.wait()
+    return child.pid
+
+
+# --- The mark
+
+
+def test_a_mark_is_read_as_it_was_written() -> None:
+    assert Mark.of(str(HERE)) == HERE
+    assert Mark.of(str(replace(HERE, boot="", space=""))) == replace(HERE, boot="", space="")
+
+
+def test_a_process_that_runs_is_not_gone() -> None:
+    assert process.is_gone(process.here()) is False
+    with subprocess.Popen(["sleep", "60"]) as child:
+        mark = str(Mark.of_process(child.pid))
+        assert process.is_gone(mark) is False
+        child.kill()
+    assert process.is_gone(mark) is True
+
+
+def test_a_process_that_ended_is_gone_though_its_parent_has_not_looked() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        mark = str(Mark.of_process(child.pid))
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert process.is_gone(mark) is True
+
+
+@pytest.mark.parametrize(
+    ("mark", "gone"),
+    [
+        (replace(HERE, number=ended_process()), True),
+        (replace(HERE, start="1"), True),  # its number has passed to another process
+        (replace(HERE, boot="0" * 32), True),  # the machine was started again
+        (replace(HERE, boot=""), None),
+        (replace(HERE, space="1"), None),  # a container that was given the same name
+        (replace(HERE, host="elsewhere"), None),
+        (replace(HERE, host="elsewhere", boot="0" * 32, number=1), None),
+    ],
+    ids=["number", "start", "boot", "no boot", "space", "host", "all"],
+)
+def test_what_is_not_known_is_not_gone(mark: Mark, gone: bool | None) -> None:
+    assert process.is_gone(str(mark)) is gone
+
+
+@pytest.mark.parametrize("host", ["0123456789ab", "code"])
+def test_a_container_that_was_restarted_is_known_by_the_name_that_only_it_has(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: host)
+    gone = process.is_gone(str(replace(HERE, host=host, space="1")))
+    assert gone is (True if host == "0123456789ab" else None)
+
+
+@pytest.mark.parametrize("text", ["", "host:123", "host - - x 1", "a b c", "a b c 1 2 3"])
+def test_a_mark_of_another_release_says_nothing(text: str) -> None:
+    assert process.is_gone(text) is None
+
+
+# --- The runs
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as opened:
+        yield opened
+
+
+GONE = str(replace(HERE, number=ended_process()))
+ELSEWHERE = str(replace(HERE, host="elsewhere"))
+
+
+@pytest.mark.parametrize(
+    ("status", "mark", "after"),
+    [
+        ("STARTED", GONE, "FAILURE"),
+        ("CANCELING", GONE, "CANCELED"),
+        ("STARTED", str(HERE), "STARTED"),
+        ("STARTED", ELSEWHERE, "STARTED"),
+        ("STARTED", "", "STARTED"),
+        ("STARTING", GONE, "STARTING"),
+        ("SUCCESS", GONE, "SUCCESS"),
+        ("FAILURE", GONE, "FAILURE"),
+    ],
+)
+def test_only_a_run_whose_process_is_gone_is_ended(
+    instance: dg.DagsterInstance, status: str, mark: str, after: str
+) -> None:
+    run = create_run_for_test(
+        instance, job_name="work", status=dg.DagsterRunStatus[status], tags={PROCESS_TAG: mark}
+    )
+    gone_runs(dg.build_sensor_context(instance=instance))
+    now = instance.get_run_by_id(run.run_id)
+    assert now is not None
+    assert now.status == dg.DagsterRunStatus[after]
+
+
+def test_the_tick_says_what_it_ended_and_what_it_cannot_see(instance: dg.DagsterInstance) -> None:
+    for mark in (GONE, GONE, ELSEWHERE):
+        create_run_for_test(instance, job_name="work", status=STARTED, tags={PROCESS_TAG: mark})
+    skip = gone_runs(dg.build_sensor_context(instance=instance))
+    assert isinstance(skip, dg.SkipReason)
+    assert skip.skip_message == "ended 2 runs; 1 run where this host cannot see them"
+    assert runs.end_gone_runs(instance)[0] == []
+
+
+def test_the_reason_is_in_the_runs_log(instance: dg.DagsterInstance) -> None:
+    run = create_run_for_test(instance, job_name="work", status=STARTED, tags={PROCESS_TAG: GONE})
+    runs.end_gone_runs(instance)
+    (record,) = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
+    assert runs.GONE in (record.event_log_entry.get_dagster_event().message or "")
+
+
+def test_dead_runs_are_looked_for_within_a_minute() -> None:
+    assert gone_runs.minimum_interval_seconds <= 30
+    assert gone_runs.default_status == dg.DefaultSensorStatus.RUNNING
