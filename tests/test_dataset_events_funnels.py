@@ -128,7 +128,14 @@ def test_days_count_their_members() -> None:
 
 
 def oracle(funnel: Funnel, events: list[dict[str, Any]], now: datetime) -> list[tuple[Any, ...]]:
-    """Members of one visitor, whose events are in order: entry, steps reached, state; every attempt tried by hand."""
+    """Members of one visitor: entry, steps reached, state; every attempt tried by hand."""
+    # at one instant people search, view, fill the cart and pay, in this order
+    place_of = {
+        WORDS[name]: place for place, name in enumerate(("search", "view", "add_to_cart", "purchase"))
+    }
+    events = sorted(
+        events, key=lambda each: (each["event_at"], place_of[each["source_event_type"]], each["event_id"])
+    )
     kind = [
         next(ours for ours, theirs in WORDS.items() if theirs == each["source_event_type"]) for each in events
     ]

@@ -15,6 +15,7 @@ from cdp_assets.datasets.events import vocabulary as words
 from cdp_assets.datasets.events.funnels import DEFAULTS
 from cdp_assets.datasets.events.summaries import COUNTS, ENGAGED_SECONDS, ENGAGED_VIEWS
 from cdp_assets.datasets.model import Scope
+from cdp_assets.vocabulary.bots import is_bot
 from cdp_assets.vocabulary.event_types import event_type
 
 FUNNEL = DEFAULTS[1]
@@ -110,7 +111,7 @@ def _numbered(told: pd.DataFrame, scope: Scope) -> tuple[pd.DataFrame, pd.DataFr
 
 def _bots(told: pd.DataFrame, sessions: int) -> pd.Series:
     browsers = pd.Series(told["browser"].dropna().unique())
-    names = told["browser"].isin(browsers[browsers.str.contains(words.BOT_BROWSER)])
+    names = told["browser"].isin(browsers[browsers.map(is_bot)])
     sixty_before = told.groupby("visitor_key", sort=False)["event_at"].shift(words.BOT_EVENTS_PER_MINUTE)
     fast = told["event_at"] - sixty_before < pd.Timedelta(minutes=1)
     days = told.groupby(["visitor_key", "event_on"], sort=False)["event_type"]

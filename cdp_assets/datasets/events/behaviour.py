@@ -73,7 +73,7 @@ def behaviour(scope: Scope, events: pl.DataFrame) -> pl.DataFrame:
         )
         .join(_dominant(mine), on="customer_id", how="left")
         .join(_visits(mine), on="customer_id", how="left")
-        .join(_open_carts(mine), on="customer_id", how="left")
+        .join(_open_carts(mine, _paid(scope, events)), on="customer_id", how="left")
         .with_columns(
             _rate("clicks", "views", "click_through_rate"),
             _rate("carts", "views", "add_to_cart_rate"),
@@ -103,16 +103,16 @@ def _dominant(mine: pl.LazyFrame) -> pl.LazyFrame:
 def _visits(mine: pl.LazyFrame) -> pl.LazyFrame:
     kind, at = pl.col("event_type"), pl.col("event_at")
     visits = mine.group_by("customer_id", "session_id").agg(
-        ((at.max() - at.min()).dt.total_microseconds() / 1e6).alias("seconds"),
-        (kind == "purchase").any().alias("bought"),
+        (at.max() - at.min()).dt.total_microseconds().alias("microseconds"),
+        pl.col("is_conversion").any().alias("bought"),
         (kind == "add_to_cart").any().alias("filled"),
     )
     return (
         visits.group_by("customer_id")
         .agg(
             pl.len().cast(pl.Int64).alias("total_sessions"),
-            # sums of whole microseconds would be exact; sorted, a sum of floats is at least the same every time
-            pl.col("seconds").sort().mean().alias("avg_session_length_seconds"),
+            # a sum of integers is the same in any order of its rows
+            (pl.col("microseconds").sum() / pl.len() / 1e6).alias("avg_session_length_seconds"),
             pl.col("bought").mean().alias("conversion_rate"),
             pl.col("filled").sum().alias("_filled"),
             (pl.col("filled") & ~pl.col("bought")).sum().alias("_left"),
@@ -122,15 +122,28 @@ def _visits(mine: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _open_carts(mine: pl.LazyFrame) -> pl.LazyFrame:
+def _paid(scope: Scope, events: pl.DataFrame) -> pl.LazyFrame:
+    """Customer -> when they last paid, by whatever channel: an order that a till or a server reports counts as well."""
+    return (
+        events.lazy()
+        .filter(
+            "is_conversion", pl.col("event_at") < scope.until, pl.col("stitched_customer_id").is_not_null()
+        )
+        .group_by(pl.col("stitched_customer_id").alias("customer_id"))
+        .agg(pl.col("event_at").max().alias("paid"))
+    )
+
+
+def _open_carts(mine: pl.LazyFrame, paid: pl.LazyFrame) -> pl.LazyFrame:
     """Customer -> since when there is an open cart, and the articles in it; no row without."""
     added = pl.col("event_type") == "add_to_cart"
     return (
         mine.filter(
             pl.col("event_type").is_in(["add_to_cart", "remove_from_cart"]),
             pl.col("article_id").is_not_null(),
-            pl.col("bought").is_null() | (pl.col("event_at") > pl.col("bought")),
         )
+        .join(paid, on="customer_id", how="left")
+        .filter(pl.col("paid").is_null() | (pl.col("event_at") > pl.col("paid")))
         .group_by("customer_id", "article_id")
         .agg(
             (added.sum().cast(pl.Int64) - (~added).sum().cast(pl.Int64)).alias("pieces"),

@@ -15,6 +15,7 @@ RAW: Schema = {
     "category_id": pl.Int64, "order_number": pl.String, "order_reference": pl.String, "order_value": MONEY,
     "currency": pl.String, "page": pl.String, "campaign_id": pl.String, "utm_source": pl.String,
     "device_type": pl.String, "browser": pl.String, "is_imported": pl.Boolean, "source_is_conversion": pl.Boolean,
+    "query_hash": pl.Int64,
 }  # fmt: skip
 """An event as the sources tell it: what all else is computed from. `customer_id` is `unknown` where it names nobody."""
 
@@ -49,6 +50,7 @@ class Events(dy.Schema):
     browser = dy.String(nullable=True)
     is_imported = dy.Bool()
     source_is_conversion = dy.Bool(nullable=True)
+    query_hash = dy.Int64(nullable=True)
     event_type = dy.String()
     is_known_type = dy.Bool()
     event_on = dy.Date()
@@ -59,6 +61,7 @@ class Events(dy.Schema):
     stitched_customer_id = dy.String(nullable=True)
     stitch_method = dy.String(check=lambda col: col.is_in(["known", "visitor", "shared", "none"]))
     visitor_key = dy.String(min_length=1)
+    is_order_told_before = dy.Bool()
     session_id = dy.String(nullable=True)
     session_start = _time(nullable=True)
     time_since_session_start = dy.Float64(nullable=True, min=0)

@@ -1,8 +1,9 @@
 """What a run changes: from changed events to the visitors they touch, and those visitors' rows anew.
 
 Belongs here: the plan of an incremental run, on an abstract store. What comes out is, row by row, what one run over
-all events would make: a visitor's rows depend on that visitor's events alone, and an event's visitor on the events of
-its device alone. So devices of changed events are stitched anew, and visitors who lost or won an event are built anew.
+all events would make: a visitor's rows depend on that visitor's events alone, an event's visitor on the events of its
+device alone, and whether its order is news on those that name the order. So devices and orders of changed events are
+stitched anew, and visitors who lost or won an event, or of whom one is news now or no more, are built anew.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import polars as pl
 from cdp_assets.datasets.events.build import Tables, build
 from cdp_assets.datasets.events.contract import CONTRACTS, RAW
 from cdp_assets.datasets.events.funnels import Funnel
-from cdp_assets.datasets.events.identity import STITCHED, stitch
+from cdp_assets.datasets.events.identity import STITCHED, first_tellings, stitch, told_before
 from cdp_assets.datasets.model import Scope
 
 OWNER = {"session_funnel": "visitor_key", "customer_behavior": "customer_id", "funnel_member": "visitor_key"}
@@ -122,14 +123,29 @@ def plan(
     neighbours = store.fetch("events_enriched", "visitor_id", devices)
     before = pl.concat([neighbours, touched]).unique("event_id")
     kept = before.filter(~pl.col("event_id").is_in(replaced.implode()))
+    orders = pl.concat([fresh["order_number"], touched["order_number"]]).drop_nulls().unique()
+    seen = pl.concat([before["event_id"], replaced])
+    elsewhere = store.fetch("events_enriched", "order_number", orders).filter(
+        ~pl.col("event_id").is_in(seen.implode())
+    )
     pool = stitch(pl.concat([kept.select(*RAW), fresh]))
-    moved = _moved(before, pool, replaced)
+    first = first_tellings(
+        pl.concat([pool.select(*RAW), elsewhere.select(*RAW)]).filter(
+            pl.col("order_number").is_in(orders.implode())
+        )
+    )
+    pool = _restated(pool, orders, first, before)
+    renewed = _restated(elsewhere, orders, first, elsewhere)
+    is_other = renewed["is_order_told_before"] != elsewhere["is_order_told_before"]
+    moved = (
+        pl.concat([_moved(before, pool, replaced), elsewhere["visitor_key"].filter(is_other)]).unique().sort()
+    )
     stored = store.fetch("events_enriched", "visitor_key", moved)
-    alone = stored.filter(~pl.col("event_id").is_in(pl.concat([before["event_id"], replaced]).implode()))
+    alone = stored.filter(~pl.col("event_id").is_in(seen.implode()))
     mine = pl.concat(
         [
             pool.filter(pl.col("visitor_key").is_in(moved.implode())),
-            alone.select(*RAW, *STITCHED),
+            _restated(alone, orders, first, alone).select(*RAW, *STITCHED),
         ]
     )
     old = {name: store.fetch(name, column, moved) for name, column in OWNER.items()}
@@ -166,12 +182,32 @@ def _fresh(store: Store, change: Change) -> tuple[pl.DataFrame, pl.DataFrame]:
     return fresh, known.filter(pl.col("event_id").is_in(changed.implode()))
 
 
+def _restated(
+    events: pl.DataFrame, orders: pl.Series, first: pl.DataFrame, before: pl.DataFrame
+) -> pl.DataFrame:
+    """Events with `is_order_told_before` anew where they name one of these orders, as it was before elsewhere."""
+    was = before.select("event_id", pl.col("is_order_told_before").alias("_was"))
+    names_one = pl.col("order_number").is_in(orders.implode()).fill_null(value=False)
+    return (
+        events.join(was, on="event_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(names_one)
+            .then(told_before(first))
+            .otherwise(pl.col("_was").fill_null(value=False))
+            .alias("is_order_told_before")
+        )
+        .drop("_was")
+    )
+
+
 def _moved(before: pl.DataFrame, pool: pl.DataFrame, replaced: pl.Series) -> pl.Series:
-    """Visitors who lost, won or hold a changed event."""
-    both = before.select("event_id", pl.col("visitor_key").alias("old")).join(
-        pool.select("event_id", pl.col("visitor_key").alias("new")), on="event_id", how="full", coalesce=True
+    """Visitors who lost, won or hold a changed event, or one whose order is news now or no more."""
+    stitched = ("visitor_key", "is_order_told_before")
+    both = before.select("event_id", *stitched).join(
+        pool.select("event_id", *stitched), on="event_id", how="full", coalesce=True, suffix="_new"
     )
     different = both.filter(
-        pl.col("old").ne_missing(pl.col("new")) | pl.col("event_id").is_in(replaced.implode())
-    )
+        pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_new")) for name in stitched)
+        | pl.col("event_id").is_in(replaced.implode())
+    ).select(pl.col("visitor_key").alias("old"), pl.col("visitor_key_new").alias("new"))
     return pl.concat([different["old"], different["new"]]).drop_nulls().unique().sort()

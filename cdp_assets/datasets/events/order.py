@@ -8,18 +8,27 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from cdp_assets.datasets.event_types import canonical, converted
+from cdp_assets.datasets.events.vocabulary import PLACES
+
 
 def in_order(events: pl.DataFrame) -> pl.DataFrame:
-    """Rows visitor by visitor in order of time, those of one instant by `event_id`; imported ones behind all others."""
+    """Rows visitor by visitor in order of time; imported ones behind all others.
+
+    Those of one instant come in the order of a visit (`PLACES`): who views, fills the cart and pays at one instant did
+    so in this order. What is left is in order of `event_id`.
+    """
     key = _key(events)
     row = np.argsort(key)
     key = key[row]
     same = key[1:] == key[:-1]
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))[: key.size]
     if tied.size:
-        rows = events.select("event_at", "event_id")[row[tied]]
+        rows = events.select("event_at", "event_id", "source_event_type", "source_is_conversion")[row[tied]]
+        kind = converted(canonical(pl.col("source_event_type")), pl.col("source_is_conversion"))
+        place = kind.cast(pl.String).replace_strict(PLACES, default=len(PLACES), return_dtype=pl.Int8)
         row[tied] = row[tied][
-            rows.select(pl.arg_sort_by(pl.Series(key[tied]), "event_at", "event_id")).to_series()
+            rows.select(pl.arg_sort_by(pl.Series(key[tied]), "event_at", place, "event_id")).to_series()
         ]
     # fetching rows from many small chunks takes ten times as long
     return events.rechunk()[row]

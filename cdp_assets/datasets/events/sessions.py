@@ -1,4 +1,4 @@
-"""From a visitor's events to sessions: acts told twice, visits, automata.
+"""From a visitor's acts to sessions: visits, and those of bots.
 
 Belongs here: numbering. Rows come in order (`order`), so that all of it is arithmetic on neighbours in arrays. What a
 session is worth is in `summaries`.
@@ -14,11 +14,12 @@ import numpy as np
 import polars as pl
 
 from cdp_assets.datasets.events import vocabulary as words
+from cdp_assets.datasets.events.acts import standing
+from cdp_assets.vocabulary.bots import is_bot
 
 _MICROSECOND = timedelta(microseconds=1)
 _GAP = words.GAP // _MICROSECOND
 _LONGEST = words.LONGEST // _MICROSECOND
-_REPEAT = words.REPEAT // _MICROSECOND
 _SPREAD = words.BOT_REGULAR_SPREAD // _MICROSECOND
 _MINUTE = 60_000_000
 
@@ -29,7 +30,7 @@ class Sessionized:
 
     Attributes:
         events: one row per event, as they came: `session_no` (place in `sessions`), `is_duplicate`, `event_index`,
-            `gap_s`.
+            `gap_s`, `act` (place of the event that stands for what was done).
         sessions: session_id, session_start, bot_reason (null for people), is_quarantined.
     """
 
@@ -40,61 +41,43 @@ class Sessionized:
 def sessionize(tenant_id: str, events: pl.DataFrame) -> Sessionized:
     """Number the sessions of tracked events, which come in order of visitor and time.
 
-    Needs event_id, visitor_key, event_type, event_at, event_on, article_id, order_number, browser. A session ends
-    with a gap strictly longer than 30 minutes, or 24 hours after its first event; a change of user is a change of
-    `visitor_key`. Events that repeat another are in its session, and count for nothing.
+    Needs event_id, visitor_key, event_type, event_at, event_on, browser, and what `acts` compares. A session ends with
+    a gap strictly longer than 30 minutes, or 24 hours after its first act; a change of user is a change of
+    `visitor_key`. Events that tell of an act for which another stands are in its session, and count for nothing.
     """
     owner, at = events["visitor_key"].rle_id().to_numpy(), events["event_at"].to_physical().to_numpy()
-    is_repeat = _repeats(events, owner, at)
+    stands = standing(events, owner, at)
+    is_repeat = stands != np.arange(at.size)
     row = np.flatnonzero(~is_repeat)
     at, visitor = at[row], owner[row]
     first = _starts(at, visitor)
     number = np.cumsum(first) - 1
     starts = np.flatnonzero(first)
-    sizes = np.diff(np.append(starts, at.size))
+    place = (np.cumsum(~is_repeat) - 1)[stands]
+    by_visitor = (events["event_type"] != words.BY_ITSELF).to_numpy()[row]
+    sizes = np.bincount(number[by_visitor], minlength=starts.size)
     gaps = np.diff(at, prepend=at[:1])
     is_new = np.append(True, visitor[1:] != visitor[:-1])[: at.size]
     sessions = pl.DataFrame(
         {
             "session_id": _ids(tenant_id, events[row[starts]]),
             "session_start": events["event_at"].gather(row[starts]),
-            "bot_reason": _bots(events, row, at, visitor, starts, number, gaps),
+            "bot_reason": _bots(events, row, at, visitor, number, by_visitor),
             "is_quarantined": pl.Series(sizes > words.MOST_EVENTS, dtype=pl.Boolean),
         }
     )
-    # a repeat is in the session of what it repeats: the nearest told event before it
-    place = np.cumsum(~is_repeat) - 1
     repeat = pl.Series(is_repeat)
     numbered = pl.DataFrame(
         {
-            "session_no": pl.Series(number[place], dtype=pl.UInt32).set_sorted(),
+            "session_no": pl.Series(number[place], dtype=pl.UInt32),
             "is_duplicate": repeat,
             "event_index": pl.Series(np.arange(at.size) - starts[number] + 1)[place].cast(pl.Int64),
             "gap_s": pl.Series(gaps / 1e6).set(pl.Series(is_new), None)[place],
+            "act": pl.Series(stands),
         }
     )
     counts = ("event_index", "gap_s")
     return Sessionized(numbered.with_columns(numbered[name].set(repeat, None) for name in counts), sessions)
-
-
-def _repeats(events: pl.DataFrame, owner: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Which events repeat another: same visitor, type and article within a second of it."""
-    near = (np.diff(at) <= _REPEAT) & (owner[1:] == owner[:-1])
-    # an event and its repeat have only events of the same second between them, so both have a close neighbour
-    close = np.flatnonzero(np.append(near, False) | np.append(False, near))[: at.size]
-    found = np.zeros(at.size, dtype=bool)
-    if close.size and at.size > 1:
-        act = ["owner", "event_type", "article_id"]
-        acts = events.select("event_type", "article_id", "order_number")[close].with_columns(
-            pl.Series("place", close), pl.Series("owner", owner[close]), pl.Series("at", at[close])
-        )
-        repeats = acts.filter(
-            (pl.col("at").diff().over(act) <= _REPEAT)
-            # two orders with names of their own are two orders
-            & (pl.col("order_number") == pl.col("order_number").shift().over(act)).fill_null(True)
-        )
-        found[repeats["place"].to_numpy()] = True
-    return found
 
 
 def _starts(at: np.ndarray, visitor: np.ndarray) -> np.ndarray:
@@ -126,29 +109,34 @@ def _bots(
     row: np.ndarray,
     at: np.ndarray,
     visitor: np.ndarray,
-    starts: np.ndarray,
     number: np.ndarray,
-    gaps: np.ndarray,
+    by_visitor: np.ndarray,
 ) -> pl.Series:
-    """By which rule a session is no person's; null for people. A rule that any of its events meets condemns all."""
-    condemned = np.zeros((4, starts.size), dtype=bool)
+    """By which rule a session is no person's; null for people. A rule that any of its acts meets condemns all.
+
+    What a page reports by itself, of its visitor's time on it for instance, says nothing of pace: pages are clocks.
+    """
+    condemned = np.zeros((4, int(number[-1]) + 1 if number.size else 0), dtype=bool)
     names = events["browser"].unique().drop_nulls()
-    robots = names.filter(names.str.contains(words.BOT_BROWSER))
+    robots = names.filter(pl.Series([is_bot(name) for name in names], dtype=pl.Boolean))
     if robots.len():
         is_robot = events["browser"].is_in(robots.implode()).fill_null(False).to_numpy()
         condemned[0][number[is_robot[row]]] = True
+    condemned[2][number[_looks_all_day(events, row, visitor)]] = True
+    at, visitor, number = at[by_visitor], visitor[by_visitor], number[by_visitor]
     far = words.BOT_EVENTS_PER_MINUTE
     if at.size > far:
         fast = (visitor[far:] == visitor[:-far]) & (at[far:] - at[:-far] < _MINUTE)
         condemned[1][number[far:][fast]] = True
-    condemned[2][number[_looks_all_day(events, row, visitor)]] = True
     if at.size:
-        inner = np.ones(at.size, dtype=bool)
-        inner[starts] = False
+        gaps = np.diff(at, prepend=at[:1])
+        inner = np.append(False, number[1:] == number[:-1])
+        starts = np.flatnonzero(~inner)
         longest = np.maximum.reduceat(np.where(inner, gaps, -1), starts)
         shortest = np.minimum.reduceat(np.where(inner, gaps, np.iinfo(np.int64).max), starts)
         sizes = np.diff(np.append(starts, at.size))
-        condemned[3] = (sizes >= words.BOT_REGULAR_EVENTS) & (longest - shortest < _SPREAD)
+        regular = (sizes >= words.BOT_REGULAR_EVENTS) & (longest - shortest < _SPREAD)
+        condemned[3][number[starts][regular]] = True
     reasons = pl.Series(["user_agent", "too_fast", "views_without_cart", "regular_gaps", None])
     return reasons.gather(np.where(condemned.any(axis=0), condemned.argmax(axis=0), 4))
 

@@ -32,7 +32,9 @@ _TOLD: LiteralString = (
     # what follows the address may name a person
     "split_part(split_part(url, '?', 1), '#', 1) as page, campaign_id, "
     "coalesce(utm_source, substring(url from '[?&]utm_source=([^&#]+)')) as utm_source, device_type, browser, "
-    "is_imported, is_conversion as source_is_conversion"
+    "is_imported, is_conversion as source_is_conversion, "
+    # tells two queries of one page apart, and says nothing of either
+    "('x' || left(md5(substring(url from '[?]([^#]+)')), 4))::bit(16)::int::bigint as query_hash"
 )
 _EVENTS: LiteralString = (
     _TOLD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from cdp_assets.datasets.event_types import EventType, canonical, converted
@@ -19,12 +20,15 @@ COUNTS = {
 """Column of F2 -> event type that it counts."""
 
 _FROM_EVENTS = (
-    "session_id", "visitor_key", "stitched_customer_id", "event_at", "event_on", "event_type",
+    "session_id", "visitor_key", "stitched_customer_id", "event_at", "event_on", "event_type", "is_conversion",
     "article_id", "order_number", "order_value", "currency", "page", "utm_source", "campaign_id", "device_type",
     "is_bot", "bot_reason", "is_quarantined",
 )  # fmt: skip
 _TEXTS = ("page", "utm_source", "campaign_id", "device_type")
 """Columns of which a session takes the first that any of its events has."""
+
+_FULLER = ("article_id", "order_number", *_TEXTS)
+"""Columns that an act takes from any event that tells of it; the value of its order comes with its currency."""
 
 ENGAGED_VIEWS, ENGAGED_SECONDS = 2, 10.0
 """As Google Analytics 4 counts an engaged session: ten seconds, two views, or an order."""
@@ -46,7 +50,9 @@ def described(scope: Scope, events: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(
             kind.cast(pl.String).fill_null(pl.col("source_event_type")).alias("event_type"),
-            (kind == "purchase").fill_null(value=False).alias("is_conversion"),
+            ((kind == "purchase").fill_null(value=False) & ~pl.col("is_order_told_before")).alias(
+                "is_conversion"
+            ),
             pl.col("_local").dt.date().alias("event_on"),
             pl.col("_local").dt.hour().alias("event_hour"),
             (pl.col("_local").dt.weekday() % 7).cast(pl.Int8).alias("event_day"),
@@ -76,27 +82,65 @@ def _with_session(events: pl.DataFrame, found: Sessionized) -> pl.DataFrame:
     since = (pl.col("event_at") - pl.col("session_start")).dt.total_microseconds() / 1e6
     return (
         # the rows of `told` are the first ones; imported events, behind them, get nulls
-        pl.concat([events, told], how="horizontal_extend")
+        pl.concat([_converting(events, found), told], how="horizontal_extend")
         .with_columns(
             pl.col("is_duplicate", "is_bot", "is_quarantined").fill_null(False),
-            since.alias("time_since_session_start"),
+            # a poorer telling may come a moment before the one that stands for the act
+            since.clip(lower_bound=0.0).alias("time_since_session_start"),
         )
         .select(Events.column_names())
+    )
+
+
+def _converting(events: pl.DataFrame, found: Sessionized) -> pl.DataFrame:
+    """Events of which all that tell of one act are conversions, where one of them is."""
+    repeats = np.flatnonzero(found.events["is_duplicate"].to_numpy())
+    stands = found.events["act"].to_numpy()[repeats]
+    is_conversion = events["is_conversion"].to_numpy().copy()
+    np.logical_or.at(is_conversion, stands, is_conversion[repeats])
+    is_conversion[repeats] = is_conversion[stands]
+    return events.with_columns(pl.Series("is_conversion", is_conversion))
+
+
+def _acts(tracked: pl.DataFrame, found: Sessionized) -> pl.DataFrame:
+    """The events that stand for acts, each with the fullest values that any telling of its act has."""
+    rows = tracked.select(*_FROM_EVENTS).with_columns(
+        found.events["session_no"], found.events["act"], found.events["is_duplicate"],
+        pl.when(pl.col("article_id") != UNKNOWN).then("article_id"),
+    )  # fmt: skip
+    acts = rows.filter(~pl.col("is_duplicate")).drop("is_duplicate")
+    twice = rows["act"].filter(rows["is_duplicate"])
+    if twice.is_empty():
+        return acts
+    money = ("order_value", "currency")
+    fuller = (
+        rows.filter(pl.col("act").is_in(twice.unique().implode()))
+        .sort("act", "is_duplicate", maintain_order=True)
+        .group_by("act")
+        .agg(
+            *(pl.col(name).drop_nulls().first() for name in _FULLER),
+            *(pl.col(name).filter(pl.col("order_value").is_not_null()).first() for name in money),
+        )
+    )
+    has_value = pl.col("order_value_fuller").is_not_null()
+    return (
+        acts.join(fuller, on="act", how="left", suffix="_fuller", maintain_order="left")
+        .with_columns(
+            *(pl.coalesce(f"{name}_fuller", name).alias(name) for name in _FULLER),
+            *(pl.when(has_value).then(f"{name}_fuller").otherwise(name).alias(name) for name in money),
+        )
+        .select(acts.columns)
     )
 
 
 def _sessions(scope: Scope, tracked: pl.DataFrame, found: Sessionized) -> pl.DataFrame:
     """F2 of F1's tracked rows.
 
-    `time_to_convert`: seconds from the first event to the first purchase. `revenue`: each order once, in the main
-    currency. `bounce`: one event; `engaged`: see `ENGAGED_VIEWS`. `cart_abandoned`: more was put into the cart
-    than taken out, and nothing bought after the last that was put in.
+    `time_to_convert`: seconds from the first act to the first conversion. `revenue`: of orders that were not told of
+    before, in the main currency. `bounce`: one act; `engaged`: see `ENGAGED_VIEWS`. `cart_abandoned`: since the last
+    conversion more was put into the cart than taken out.
     """
-    told = (
-        tracked.select(*_FROM_EVENTS, found.events["session_no"])
-        .filter(~found.events["is_duplicate"])
-        .with_row_index("_row")
-    )
+    told = _acts(tracked, found).with_columns(pl.col("session_no").set_sorted()).with_row_index("_row")
     at, kind = pl.col("event_at"), pl.col("_kind")
     # Aggregates of plain columns run at the speed of memory, those of filters within groups ten times slower: what is
     # filtered is filtered before, and texts are fetched by the number of their row.
@@ -104,8 +148,7 @@ def _sessions(scope: Scope, tracked: pl.DataFrame, found: Sessionized) -> pl.Dat
         told.lazy()
         .with_columns(pl.col("event_type").cast(EventType, strict=False).alias("_kind"))
         .with_columns(
-            pl.when(kind == "purchase").then(at).alias("_buy"),
-            pl.when(kind == "add_to_cart").then(at).alias("_cart"),
+            pl.when("is_conversion").then(at).alias("_buy"),
             _depth(kind).alias("_stage"),
             *(pl.when(pl.col(name).is_not_null()).then("_row").alias(f"_{name}") for name in _TEXTS),
         )
@@ -119,8 +162,6 @@ def _sessions(scope: Scope, tracked: pl.DataFrame, found: Sessionized) -> pl.Dat
             pl.col("article_id").drop_nulls().n_unique().cast(pl.Int64).alias("articles"),
             pl.col("_stage").max(),
             pl.col("_buy").min().alias("_first_buy"),
-            pl.col("_buy").max().alias("_last_buy"),
-            pl.col("_cart").max().alias("_last_cart"),
             *(pl.col(f"_{name}").min() for name in _TEXTS),
             pl.col("_page").max().alias("_exit"),
         )
@@ -134,12 +175,8 @@ def _sessions(scope: Scope, tracked: pl.DataFrame, found: Sessionized) -> pl.Dat
             pl.col("_stage")
             .replace_strict(dict(enumerate(words.STAGES)), default=None, return_dtype=pl.String)
             .alias("funnel_stage"),
-            (pl.col("buys") > 0).alias("converted"),
+            pl.col("_first_buy").is_not_null().alias("converted"),
             (pl.col("events") == 1).alias("bounce"),
-            (
-                (pl.col("carts") > pl.col("removes"))
-                & (pl.col("_last_buy").is_null() | (pl.col("_last_buy") < pl.col("_last_cart")))
-            ).alias("cart_abandoned"),
         )
         .with_columns(
             (
@@ -149,9 +186,11 @@ def _sessions(scope: Scope, tracked: pl.DataFrame, found: Sessionized) -> pl.Dat
             ).alias("engaged"),
         )
         .join(_orders(scope, told), on="session_no", how="left", maintain_order="left")
+        .join(_left_in_carts(told), on="session_no", how="left", maintain_order="left")
         .with_columns(
             pl.col("orders").fill_null(0),
             pl.col("revenue").fill_null(0).cast(MONEY),
+            (pl.col("pieces") > 0).fill_null(value=False).alias("cart_abandoned"),
         )
         # rows come session by session: groups are slices, which this engine knows to use
         .collect(engine="in-memory")
@@ -186,7 +225,7 @@ def _with_texts(told: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
 
 def _orders(scope: Scope, told: pl.DataFrame) -> pl.LazyFrame:
     """Orders and revenue by session; an order that is told twice counts once."""
-    bought = told.lazy().filter(pl.col("event_type") == "purchase", pl.col("order_number").is_not_null())
+    bought = told.lazy().filter("is_conversion", pl.col("order_number").is_not_null())
     return (
         bought.group_by("session_no", "order_number")
         .agg(
@@ -195,3 +234,28 @@ def _orders(scope: Scope, told: pl.DataFrame) -> pl.LazyFrame:
         .group_by("session_no")
         .agg(pl.len().cast(pl.Int64).alias("orders"), pl.col("value").sum().alias("revenue"))
     )  # fmt: skip
+
+
+def _left_in_carts(told: pl.DataFrame) -> pl.LazyFrame:
+    """Pieces left in the cart by session, since its last conversion; no row where nothing was put in or taken out.
+
+    Of each article no more is taken out than was put in; what was taken out without saying which article may be any.
+    """
+    changes = told.lazy().filter(pl.col("event_type").is_in(["add_to_cart", "remove_from_cart"]))
+    bought = (
+        told.lazy().filter("is_conversion").group_by("session_no").agg(pl.col("_row").max().alias("_bought"))
+    )
+    pieces = pl.when(pl.col("event_type") == "add_to_cart").then(1).otherwise(-1).sum().alias("pieces")
+    return (
+        changes.join(bought, on="session_no", how="left")
+        .filter(pl.col("_bought").is_null() | (pl.col("_row") > pl.col("_bought")))
+        .group_by("session_no", "article_id")
+        .agg(pieces)
+        .with_columns(
+            pl.when(pl.col("article_id").is_null())
+            .then("pieces")
+            .otherwise(pl.col("pieces").clip(lower_bound=0))
+        )
+        .group_by("session_no")
+        .agg(pl.col("pieces").sum())
+    )
