@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from cdp_assets.datasets.customers import churn
 from cdp_assets.datasets.customers.build import build
 from cdp_assets.datasets.customers.contract import CustomerFeatures
 from tests.customers_oracle import day_of, oracle
-from tests.customers_support import AS_OF, SCOPE, features_at, frames, line, person, random_rows
+from tests.customers_support import AS_OF, SCOPE, ago, features_at, frames, line, person, random_rows
 
 TIMES = {
     "purchases": "purchased_at",
@@ -131,8 +132,9 @@ def test_training_rows_are_the_features_of_60_days_before_with_what_came_since()
     rows = random_rows(6)
     then = replace(SCOPE, as_of=AS_OF - timedelta(days=60))
     training = pl.read_parquet(BytesIO(build(SCOPE, **frames(**rows)).files["training.parquet"]))
-    before = build(then, **frames(**rows)).table.filter(pl.col("total_orders") > 0)
-    assert training.drop("churned_60d").equals(before)
+    placed = [row | {"is_revenue": True} for row in rows["purchases"]]
+    before = build(then, **frames(**rows | {"purchases": placed})).table.filter(pl.col("total_orders") > 0)
+    assert training.drop("churned_60d").equals(before.drop(churn.LEFT_OUT))
     came = {
         row["customer_id"]
         for row in rows["purchases"]
@@ -142,6 +144,43 @@ def test_training_rows_are_the_features_of_60_days_before_with_what_came_since()
     assert dict(training.select("customer_id", "churned_60d").iter_rows()) == {
         customer: customer not in came for customer in before["customer_id"]
     }
+
+
+@pytest.mark.parametrize("status", ["cancelled", "pending", "completed"])
+def test_what_became_of_an_order_moves_no_training_row(status: str) -> None:
+    """Only the answer: who came back is known since."""
+    rows = random_rows(6)
+    then = SCOPE.until - timedelta(days=60)
+    changed = [
+        row | {"order_status": status, "is_revenue": status == "completed"}
+        if row["purchased_at"] < then and number % 3 == 0
+        else row
+        for number, row in enumerate(rows["purchases"])
+    ]
+    found, expected = (
+        pl.read_parquet(
+            BytesIO(build(SCOPE, **frames(**rows | {"purchases": each})).files["training.parquet"])
+        )
+        for each in (changed, rows["purchases"])
+    )
+    assert found.equals(expected)
+
+
+def test_where_and_as_whom_somebody_is_known_today_moves_no_training_row() -> None:
+    rows = random_rows(6)
+    moved = [row | {"country": "Chile", "is_in_shop": False, "language": "es"} for row in rows["customers"]]
+    found, expected = (
+        build(SCOPE, **frames(**rows | {"customers": each})).files["training.parquet"]
+        for each in (moved, rows["customers"])
+    )
+    assert found == expected
+
+
+def test_an_order_of_an_unknown_status_proves_no_sale_on_its_day_either() -> None:
+    bought = [line("a", ago(90), status="unknown"), line("b", ago(90), status="cancelled")]
+    built = build(SCOPE, **frames(purchases=bought, customers=[person("a"), person("b")]))
+    training = pl.read_parquet(BytesIO(built.files["training.parquet"]))
+    assert training["customer_id"].to_list() == ["b"]
 
 
 def test_who_first_bought_within_60_days_is_no_training_row() -> None:

@@ -118,3 +118,28 @@ def test_train_is_summed_up_as_of_its_own_end() -> None:
     assert train_end(AS_OF) == AS_OF - timedelta(days=14)
     assert (found["purchase_count"], found["recency_days"], found["rating"]) == (1, 6, None)
     assert table_of(built, "train.parquet").columns == built.table.columns
+
+
+def test_what_became_of_an_order_moves_nothing_that_is_trained_on() -> None:
+    """Cancelled or paid for since: on its day it was an order. The table tells what it is today."""
+    lines = [line("a", f"{days}", noon(days), order_status="completed") for days in (1, 9, 20, 40)]
+    builts = {}
+    for status in ("completed", "cancelled", "pending"):
+        changed = [
+            row | {"order_status": status, "is_revenue": status == "completed"}
+            if row["article_id"] == "20"
+            else row
+            for row in lines
+        ]
+        builts[status] = build(frames(changed))
+    expected = builts["completed"]
+    for status in ("cancelled", "pending"):
+        found = builts[status]
+        assert found.table.height == expected.table.height - 1
+        for file in ("splits.parquet", "train.parquet", "matrix_train.npz", "user_item_interactions.inter"):
+            assert found.files[file] == expected.files[file], file
+
+
+def test_an_order_of_an_unknown_status_is_no_signal() -> None:
+    row = line("a", "x", noon(20), order_status="unknown", is_revenue=False)
+    assert splits(build(frames([row]))).is_empty()

@@ -1,6 +1,7 @@
 """Which purchased lines are sales, the same in all datasets.
 
-Belongs here: what counts as sold, as taken back, and as money that may be added up. Does not belong here: any sum.
+Belongs here: what counts as sold, today and on its day, as taken back, and as money that may be added up. Does not
+belong here: any sum.
 """
 
 from __future__ import annotations
@@ -8,6 +9,18 @@ from __future__ import annotations
 import polars as pl
 
 from cdp_assets.datasets.model import Scope
+
+UNTOLD = "unknown"
+"""Status of an order of which nobody knows how far it got."""
+
+
+def placed(purchases: pl.DataFrame) -> pl.DataFrame:
+    """The purchases as they were on their day: every order of a known status counts, however far it got since.
+
+    The sources tell the status of today. That an order would be cancelled, or paid for, nobody knew on the day.
+    """
+    is_told = (pl.col("order_status") != UNTOLD).fill_null(value=False)
+    return purchases.with_columns(pl.col("is_revenue") | is_told)
 
 
 def sale_lines(scope: Scope, purchases: pl.DataFrame) -> pl.DataFrame:

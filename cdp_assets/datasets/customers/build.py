@@ -6,7 +6,8 @@ Belongs here: which rows are known at a day, and putting the topics together. Th
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -20,6 +21,9 @@ from cdp_assets.datasets.customers.rfm import PROSPECT, thresholds, with_rfm
 from cdp_assets.datasets.customers.windows import age, trend
 from cdp_assets.datasets.files import parquet
 from cdp_assets.datasets.model import Built, Frames, Scope
+from cdp_assets.datasets.sales import placed
+
+_COLUMNS = tuple(CustomerFeatures.columns())
 
 ACTIVE_DAYS = 90
 """A customer who bought or came within so many days is active."""
@@ -63,15 +67,18 @@ def snapshot(world: World, scope: Scope) -> Snapshot:
 def build(scope: Scope, **frames: pl.DataFrame) -> Built:
     """Features at `as_of`.
 
-    Files: `training.parquet` (features of 60 days before, with what came of it: `churn`), `rfm.json` (values at which
+    Files: `training.parquet` (features of 60 days before as they could be known then, with what came of it: `churn`),
+    `rfm.json` (values at which
     the quintiles begin and end), `btyd.json` (parameters of both days, back-test).
     """
     world = numbered(frames)
-    now, then = snapshot(world, scope), snapshot(world, churn.earlier(scope))
-    table = _named(world, features(now))
+    as_placed = replace(world, inputs={**world.inputs, "purchases": placed(world.inputs["purchases"])})
+    now, then = snapshot(world, scope), snapshot(as_placed, churn.earlier(scope))
+    table = _named(world, features(now), _COLUMNS)
     since = churn.purchases_since(now.sales.days, then.scope)
-    training = _named(world, churn.examples(features(then), since), churn.LABEL)
-    backtest = clv.backtest(then.model, then.histories, churn.HORIZON, since) if then.model else {}
+    known_then = [name for name in _COLUMNS if name not in churn.LEFT_OUT]
+    training = _named(world, churn.examples(features(then), since), [*known_then, churn.LABEL])
+    backtest = _backtest(as_placed, scope, then)
     models = {"now": now.told, "before": then.told, "backtest": backtest}
     return Built(
         table,
@@ -121,10 +128,19 @@ def features(of: Snapshot) -> pl.DataFrame:
     return with_rfm(_with_derived(scope, _nothing_is_zero(table)))
 
 
-def _named(world: World, table: pl.DataFrame, *further: str) -> pl.DataFrame:
-    """The contract's columns, and further ones, by the customers' ids."""
-    columns = [pl.col(name).cast(column.dtype) for name, column in CustomerFeatures.columns().items()]
-    return table.join(world.ids, "customer").select(*columns, *further).sort("customer_id")
+def _backtest(as_placed: World, scope: Scope, then: Snapshot) -> dict[str, Any]:
+    """What the model of 60 days ago said of the orders since; as placed, since it was fitted on those."""
+    if then.model is None:
+        return {}
+    days = purchases.sales_of(scope, known(as_placed, scope)["purchases"]).days
+    return clv.backtest(then.model, then.histories, churn.HORIZON, churn.purchases_since(days, then.scope))
+
+
+def _named(world: World, table: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Columns by the customers' ids, typed as the contract has them."""
+    types = CustomerFeatures.columns()
+    columns = [pl.col(name).cast(types[name].dtype) if name in types else pl.col(name) for name in names]
+    return table.join(world.ids, "customer").select(columns).sort("customer_id")
 
 
 def _active_days(events: pl.DataFrame, sales: Sales) -> pl.DataFrame:

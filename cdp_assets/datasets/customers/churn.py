@@ -2,7 +2,8 @@
 
 Whether a customer is lost today is known only later, and nothing after `as_of` may be read: so the newest day of which
 the answer is known is HORIZON days before `as_of`. The features of that day and the answer make the file
-`training.parquet` of each version. A column of the table would be null for everybody.
+`training.parquet` of each version. A column of the table would be null for everybody. What the sources only tell as of
+today may not speak for that day: orders count as they were placed, and `LEFT_OUT` is left out.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ HORIZON = 60
 """Days without an order after which a customer counts as lost."""
 
 LABEL = "churned_60d"
+
+LEFT_OUT = ("cancelled_orders", "country", "language", "is_in_shop", "is_in_leo")
+"""Columns of which the sources keep no history: what came of an order, and where and as whom somebody is known."""
 
 
 def earlier(scope: Scope) -> Scope:

@@ -20,8 +20,8 @@ CUSTOMER_FEATURES = Dataset(
     description=(
         "One row per customer, with or without a purchase: what they bought, when and how often, what they looked at, "
         "what they like, RFM scores with a named segment, and what is still to be expected of them (BG/NBD and "
-        "Gamma-Gamma). Nothing after as_of moves a value. Beside it training.parquet: the same of 60 days before, with "
-        "who has not come back since."
+        "Gamma-Gamma). Nothing after as_of moves a value. Beside it training.parquet: the same of 60 days before as "
+        "it could be known then, with who has not come back since."
     ),
     contract=CustomerFeatures,
     reads=("purchases", "customers", "articles", "events", "reviews", "promotions"),

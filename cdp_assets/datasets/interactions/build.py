@@ -29,18 +29,25 @@ def build(
 ) -> Built:
     """Signals of known customers and articles, summed per pair; a pair without a purchase has zeros and nulls there.
 
+    The table counts what is a sale today. What is trained on counts orders as they were placed: on the day, nobody knew
+    which would be cancelled.
+
     Files: `splits.parquet` (one row per signal, with its part), `train.parquet` (the table's columns from train alone,
     as of the end of train), `matrix.npz` and `matrix_train.npz` of both, ids of customers and articles, RecBole's
     files (all signals, each part, articles), `card.json`.
     """
-    lines = signals.linked_sale_lines(scope, purchases)
+    lines = signals.linked_lines(scope, purchases)
     told = [signals.of_events(scope, events), signals.of_reviews(scope, reviews)]
     users, items = index.users(previous, lines, *told), index.items(previous, lines, *told)
     lines, *told = (_encoded(frame, users, items) for frame in (lines, *told))
     # rows of a pair together: each step from here on takes half the time of one over rows in any order
-    every = pl.concat([signals.of_sales(lines), *told]).sort(PAIR)
+    bought = signals.of_sales(lines).with_columns(lines["is_sale"])
+    every = pl.concat([bought, *(each.with_columns(pl.lit(True).alias("is_sale")) for each in told)]).sort(
+        PAIR
+    )
+    sold = lines.filter("is_sale")
     parts = split.parted(every, scope.as_of)
-    pairs = aggregate(every, lines, scope.as_of)
+    pairs = aggregate(every.filter("is_sale"), sold, scope.as_of)
     end = split.train_end(scope.as_of)
     train = aggregate(every.filter(pl.col("on") <= end), lines.filter(pl.col("on") <= end), end)
     sales = purchases.filter("is_revenue").height
@@ -66,7 +73,7 @@ def build(
         numbers={
             **figures,
             "lines_not_sales": purchases.height - sales,
-            "sale_lines_unlinked": sales - lines.height,
+            "sale_lines_unlinked": sales - sold.height,
             "outlier_customers": pairs.filter("is_outlier")["user"].n_unique(),
         },
     )

@@ -50,7 +50,13 @@ def linked_sale_lines(scope: Scope, purchases: pl.DataFrame) -> pl.DataFrame:
     Returns:
         customer_id, article_id, on, at, purchase_key, channel, is_return, is_main, line_total: see `sales`.
     """
-    lines = sales.sale_lines(scope, purchases)
+    return linked_lines(scope, purchases.filter("is_revenue")).drop("is_sale")
+
+
+def linked_lines(scope: Scope, purchases: pl.DataFrame) -> pl.DataFrame:
+    """Lines of orders that were placed, as `linked_sale_lines`, and `is_sale`: they count as sales today as well."""
+    placed = sales.placed(purchases.with_columns(pl.col("is_revenue").alias("is_sale")))
+    lines = sales.sale_lines(scope, placed)
     return lines.filter(_known(), pl.col("purchased_at") < scope.until).select(
         "customer_id",
         "article_id",
@@ -61,6 +67,7 @@ def linked_sale_lines(scope: Scope, purchases: pl.DataFrame) -> pl.DataFrame:
         "is_return",
         "is_main",
         "line_total",
+        "is_sale",
     )
 
 
