@@ -18,6 +18,7 @@ import pytest
 
 from cdp_assets.datasets.catalog import DATASETS
 from cdp_assets.datasets.common_checks import drift
+from cdp_assets.datasets.files import parquet
 from cdp_assets.demo import DEFECT_KINDS, defect_ledger, shop_defects, tenant_at
 from cdp_assets.quality import Severity
 from cdp_assets.sources.model import CONVERSION, FEEDBACK, PRODUCT_ITEM, PROFILE, SEGMENT, TRACKING_EVENT
@@ -162,6 +163,20 @@ def test_a_value_of_all_who_bought_once_is_no_drift(clean: Clean) -> None:
     assert spend.std() < 0.1 * spend.mean()
     assert drift(audit).passed
     assert "expected_spend" in {name for name, *_ in drift(replace(audit, pooled=())).sample}
+
+
+@pytest.mark.parametrize("name", sorted(DATASETS))
+def test_rows_in_any_order_give_the_same_bytes(clean: Clean, name: str) -> None:
+    sound = clean.tenant.audits[name]
+    shuffled = {
+        each: frame.sample(fraction=1, shuffle=True, seed=seed)
+        for seed, (each, frame) in enumerate(sound.inputs.items())
+    }
+    once, again = (rebuilt(DATASETS[name], sound, **frames)[0] for frames in ({}, shuffled))
+    assert parquet(once.table) == parquet(again.table)
+    assert once.built.files.keys() == again.built.files.keys()
+    assert [file for file in once.built.files if once.built.files[file] != again.built.files[file]] == []
+    assert once.built.numbers == again.built.numbers
 
 
 # -- the ledger --------------------------------------------------------------------------------------------------------
