@@ -15,13 +15,17 @@ from threading import RLock
 from urllib.parse import quote
 
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 
 from cdp_assets import keys
-from cdp_assets.settings import Settings
+from cdp_assets.settings import Settings, secret, variable
 from cdp_assets.warehouse.connection import WarehouseError
 from cdp_assets.warehouse.migrate import migrate
 from cdp_assets.warehouse.server import DAGSTER_DATABASE, EmbeddedServer
 from cdp_assets.zones import zone_name
+
+_OF_THE_PROFILE = {b"host", b"port", b"dbname", b"user", b"password", b"options"}
+"""What dbt is told by name; of the address's user, password and options it must not hear at all."""
 
 _one_at_a_time = RLock()
 """The environment is one for all threads."""
@@ -41,7 +45,7 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
         WarehouseError: a warehouse is configured but Dagster's own storage is not.
     """
     found = {"CDP_DATA_DIR": str(settings.data_dir)}
-    storage = os.environ.get("DAGSTER_POSTGRES_URL")
+    storage = secret("DAGSTER_POSTGRES_URL")
     if storage is None:
         if not settings.embedded:
             raise WarehouseError(
@@ -51,7 +55,7 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
         socket = quote(embedded_server(settings).start().socket_folder, safe="")
         # psycopg2 by name: Dagster's NOTIFY fails on psycopg 3
         storage = f"postgresql+psycopg2://postgres@/{DAGSTER_DATABASE}?host={socket}"
-    home = os.environ.get("DAGSTER_HOME") or str(_prepared_home(settings.dagster_home))
+    home = variable("DAGSTER_HOME") or str(_prepared_home(settings.dagster_home))
     return {**found, "DAGSTER_HOME": home, "DAGSTER_POSTGRES_URL": storage}
 
 
@@ -85,7 +89,7 @@ def dbt_environment(settings: Settings, dsn: str, tenant_id: str, timezone: str)
     """Variables by which dbt reaches a warehouse as cdp_transform for one tenant; as they were at the end.
 
     dbt takes its connection from the process environment and nowhere else. libpq's PGOPTIONS opens every connection of
-    it for the tenant.
+    it for the tenant. What else the address says of the connection, TLS above all, travels in libpq's own variables.
 
     Args:
         settings: password of cdp_transform, time limit, folder for what dbt writes.
@@ -96,10 +100,14 @@ def dbt_environment(settings: Settings, dsn: str, tenant_id: str, timezone: str)
     parts = conninfo_to_dict(dsn)
     password = settings.transform_password
     wanted = {
+        **{
+            option.envvar.decode(): _from_anywhere(option.val.decode())
+            for option in Conninfo.parse(dsn.encode())
+            if option.val is not None and option.envvar and option.keyword not in _OF_THE_PROFILE
+        },
         "CDP_DBT_HOST": str(parts.get("host", "localhost")),
         "CDP_DBT_PORT": str(parts.get("port", 5432)),
         "CDP_DBT_DATABASE": str(parts.get("dbname", "")),
-        "CDP_DBT_SSLMODE": str(parts.get("sslmode", "prefer")),
         "CDP_DBT_USER": "cdp_transform",
         "CDP_DBT_PASSWORD": "" if password is None else password.get_secret_value(),
         "DBT_TARGET_PATH": str(settings.dbt_target),
@@ -122,6 +130,11 @@ def dbt_environment(settings: Settings, dsn: str, tenant_id: str, timezone: str)
                     del os.environ[name]
                 else:
                     os.environ[name] = value
+
+
+def _from_anywhere(value: str) -> str:
+    """The path of a file that is here, a certificate say, as read from another folder: dbt runs in its project's."""
+    return str(Path(value).absolute()) if value and Path(value).is_file() else value
 
 
 def _prepared_home(home: Path) -> Path:

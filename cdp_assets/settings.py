@@ -2,24 +2,32 @@
 
 Belongs here: one field per setting, with its unit and its default. Does not belong here: anything that opens a
 connection or a file. Every field is read from `CDP_<NAME>`, else from a file of that name (lower case) in
-`CDP_SECRETS_DIR`, else from `.env` in the working folder.
+`CDP_SECRETS_DIR`, else from `.env` in the working folder. A blank value counts as none, wherever it stands.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ENV_FILE = ".env"
+
+
+class SettingsError(Exception):
+    """A setting cannot be used. The message names it and holds no value."""
 
 
 class Settings(BaseSettings):
     """Settings of the installation. Settings of one tenant live in `ops.tenant.options`."""
 
-    model_config = SettingsConfigDict(env_prefix="CDP_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="CDP_", env_file=ENV_FILE, extra="ignore")
 
     data_dir: Path = Field(
         Path(".data"), description="Folder of the embedded server, the demo world and logs"
@@ -97,7 +105,7 @@ class Settings(BaseSettings):
     vertex_location: str = Field("us-central1", description="Region of the vertex provider")
     image_model_id: str = Field(
         "clip-ViT-B-32",
-        description="Model that turns images of articles into vectors: hub id or folder; blank = none",
+        description="Model that turns images of articles into vectors: hub id or folder; `none` = no vectors",
     )
 
     slack_webhook_url: SecretStr | None = Field(None, description="Incoming webhook for run alerts")
@@ -110,6 +118,26 @@ class Settings(BaseSettings):
     )
     alert_from: str = "cdp-assets@localhost"
     alert_to: str = Field("", description="Comma-separated recipients of run alerts")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[Any, ...]:
+        """Where values come from, the first one wins."""
+        return (
+            init_settings,
+            *(_filled(source) for source in (env_settings, file_secret_settings, dotenv_settings)),
+        )
+
+    @field_validator("image_model_id")
+    @classmethod
+    def _none(cls, value: str) -> str:
+        return "" if value.lower() == "none" else value
 
     @field_validator("data_dir")
     @classmethod
@@ -132,24 +160,48 @@ class Settings(BaseSettings):
         return self.data_dir / "dagster"
 
 
+def _filled(source: PydanticBaseSettingsSource) -> Callable[[], dict[str, Any]]:
+    """What a source gives, without blank values: `NAME=` in a Compose file or a copied example says nothing."""
+    return lambda: {
+        name: value for name, value in source().items() if not isinstance(value, str) or value.strip()
+    }
+
+
 @cache
 def get_settings() -> Settings:
-    """The settings of this process, read once."""
-    secrets_dir = os.environ.get("CDP_SECRETS_DIR")
-    return Settings(_secrets_dir=secrets_dir) if secrets_dir else Settings()
+    """The settings of this process, read once.
+
+    Raises:
+        SettingsError: one cannot be used.
+    """
+    try:
+        folder = variable("CDP_SECRETS_DIR")
+        return Settings(_secrets_dir=folder) if folder else Settings()
+    except ValidationError as error:
+        faults = [
+            f"CDP_{'_'.join(map(str, each['loc'])).upper()}: {each['msg'][:1].lower()}{each['msg'][1:]}"
+            for each in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise SettingsError(
+            "; ".join(faults)
+        ) from None  # its own message quotes values, and some are secrets
+
+
+def variable(name: str) -> str | None:
+    """A variable that is no setting of ours, from the environment, else from `.env`; None when it is blank."""
+    for value in (os.environ.get(name), dotenv_values(ENV_FILE).get(name)):
+        if value is not None and value.strip():
+            return value
+    return None
 
 
 def secret(name: str) -> str | None:
-    """A tenant's secret by the name its registration gives: an environment variable or a file in CDP_SECRETS_DIR.
+    """A secret by its name: a variable of the environment, a file in CDP_SECRETS_DIR, or a line of `.env`.
 
-    The warehouse stores the name only, never the value.
+    Registrations of tenants give such names: the warehouse never stores the value. None when it is blank.
     """
-    value = os.environ.get(name)
-    if value is not None:
-        return value
-    folder = os.environ.get("CDP_SECRETS_DIR")
-    if folder:
-        file = Path(folder) / name.lower()
-        if file.is_file():
-            return file.read_text(encoding="utf-8").strip()
-    return None
+    value = os.environ.get(name, "")
+    folder = variable("CDP_SECRETS_DIR")
+    if not value.strip() and folder and (file := Path(folder) / name.lower()).is_file():
+        value = file.read_text(encoding="utf-8").strip()
+    return value if value.strip() else variable(name)

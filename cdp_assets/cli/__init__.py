@@ -78,12 +78,13 @@ def _mendable() -> tuple[type[Exception], ...]:
     from cdp_assets.embedding.search import SearchError
     from cdp_assets.embedding.vectors import VectorError
     from cdp_assets.modeling.project import ProjectError
+    from cdp_assets.settings import SettingsError
     from cdp_assets.sources.model import SourceError
     from cdp_assets.warehouse.connection import WarehouseError
     from cdp_assets.warehouse.ledger import Busy
     from cdp_assets.warehouse.tenants import TenantError
 
     return (
-        WarehouseError, TenantError, SourceError, WorldError, Busy, ProviderError, ModelError, VectorError, SearchError,
-        ProjectError, ArtifactError,
+        SettingsError, WarehouseError, TenantError, SourceError, WorldError, Busy, ProviderError, ModelError,
+        VectorError, SearchError, ProjectError, ArtifactError,
     )  # fmt: skip
