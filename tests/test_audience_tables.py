@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator
+from dataclasses import replace
 
 import dagster as dg
 import psycopg
@@ -17,7 +18,7 @@ from cdp_assets.embedding.providers.model import ModelSpec
 from cdp_assets.embedding.store import VectorStore
 from cdp_assets.embedding.vectors import VectorBatch
 from cdp_assets.warehouse.connection import Warehouse
-from cdp_assets.warehouse.tenants import Tenant
+from cdp_assets.warehouse.tenants import Tenant, put_tenant
 from tests.audience_support import Segments, failing, materialized
 from tests.rows import insert
 from tests.vector_support import vectors
@@ -135,7 +136,28 @@ def enter(
         )  # fmt: skip
 
 
-def test_funnels_count_the_entries_of_members(segments: Segments, owner_dsn: str) -> None:
+def set_clock(segments: Segments, acme: Tenant, as_of: str) -> None:
+    """The tenant's clock stands still there."""
+    put_tenant(segments.warehouse, replace(acme, given={"as_of": as_of}), replace=True)
+
+
+def test_entries_beyond_the_clock_do_not_push_the_others_out(
+    segments: Segments, acme: Tenant, owner_dsn: str
+) -> None:
+    test_funnels_count_the_entries_of_members(segments, acme, owner_dsn)
+    before = segments.rows(
+        "select step, entries, first_day, last_day from audience.segment_funnel order by step"
+    )
+    enter(owner_dsn, "c1", 3, "completed", day="2031-01-01")
+    segments.owner("update datasets.funnel_daily set day = '2031-01-01' where step = 1")
+    assert segments.run("vip", "segment_member", "segment_funnel").success
+    assert before == segments.rows(
+        "select step, entries, first_day, last_day from audience.segment_funnel order by step"
+    )
+
+
+def test_funnels_count_the_entries_of_members(segments: Segments, acme: Tenant, owner_dsn: str) -> None:
+    set_clock(segments, acme, "2026-06-30T05:00:00Z")
     with psycopg.connect(owner_dsn) as conn:
         for step, event_type in enumerate(("view", "add_to_cart", "purchase"), 1):
             insert(
@@ -162,8 +184,8 @@ def test_funnels_count_the_entries_of_members(segments: Segments, owner_dsn: str
     ]
 
 
-def test_counts_that_are_not_the_members_fail(segments: Segments, owner_dsn: str) -> None:
-    test_funnels_count_the_entries_of_members(segments, owner_dsn)
+def test_counts_that_are_not_the_members_fail(segments: Segments, acme: Tenant, owner_dsn: str) -> None:
+    test_funnels_count_the_entries_of_members(segments, acme, owner_dsn)
     segments.owner("update datasets.funnel_member set customer_id = 'c9' where state = 'completed'")
     with segments.warehouse.tenant("acme") as conn:
         from cdp_assets.audience.checks import Audience, counts_are_members

@@ -127,6 +127,18 @@ def test_days_count_their_members() -> None:
     assert found["median_seconds_from_entry"].to_list() == [None, 90.0, 180.0]
 
 
+def test_steps_in_any_order_are_named_by_how_many_were_done_not_by_one_that_was_not() -> None:
+    funnel = replace(FUNNEL, order="any")
+    found = funnels.daily(
+        (funnel,), tables(*acts("purchase@0 view@1"), funnels=(funnel,)).funnel_member
+    ).sort("step")
+    assert found.select("event_type", "entered").rows() == [
+        ("1 of view, add_to_cart, purchase", 1),
+        ("2 of view, add_to_cart, purchase", 1),
+        ("3 of view, add_to_cart, purchase", 0),
+    ]
+
+
 def oracle(funnel: Funnel, events: list[dict[str, Any]], now: datetime) -> list[tuple[Any, ...]]:
     """Members of one visitor: entry, steps reached, state; every attempt tried by hand."""
     # at one instant people search, view, fill the cart and pay, in this order

@@ -18,6 +18,7 @@ from cdp_assets.datasets.events.run import Outcome, refresh
 from cdp_assets.datasets.model import Scope
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.options import TenantOptions
 from cdp_assets.warehouse.tenants import Tenant as Registered
 from cdp_assets.warehouse.tenants import put_tenant
 from tests.conftest import Server
@@ -256,7 +257,7 @@ def test_another_funnel_builds_all_anew(tenant: Tenant) -> None:
     tenant.run()
     tenant.scope = Scope(
         tenant.scope.tenant_id, tenant.scope.as_of, tenant.scope.timezone, tenant.scope.currency,
-        {"funnels": [{"funnel_id": "found", "steps": ["search", "view"], "window_minutes": 30}]},
+        TenantOptions.of({"funnels": [{"funnel_id": "found", "steps": ["search", "view"], "window_minutes": 30}]}),
     )  # fmt: skip
     assert tenant.run().is_full
     names = tenant.marts.read("select distinct funnel_id from datasets.funnel_daily")
@@ -333,3 +334,45 @@ def test_tenants_see_only_their_own_events(tenant: Tenant) -> None:
     other.run()
     assert [len(each.sessions()) for each in (tenant, other)] == [1, 1]
     assert tenant.sessions()[0]["session_id"] != other.sessions()[0]["session_id"]
+
+
+def test_events_ahead_of_the_clock_are_set_aside_named_and_taken_in_when_their_time_has_come(
+    tenant: Tenant,
+) -> None:
+    tenant.leo("a", 0, cdp_profile_id="p1")
+    tenant.leo("far", 60 * 24 * 365 * 5)
+    tenant.shop(1, 60 * 24 * 4)
+    for _ in range(2):
+        outcome = tenant.run()
+        (ahead,) = [found for _, check, found in outcome.measures if check.name == "none_ahead"]
+        assert (ahead.passed, ahead.failing, {row[0] for row in ahead.sample}) == (
+            False,
+            2,
+            {"leo:far", "shop:1"},
+        )
+        assert [
+            row["event_id"] for row in tenant.marts.read("select event_id from datasets.events_enriched")
+        ] == ["leo:a"]
+    tenant.marts.change(
+        "update cdp.tracking_event set event_at = event_at + interval '6 years', changed_at = now() "
+        "where event_id = 'a'"
+    )
+    tenant.run()
+    assert tenant.sessions() == [], "its time was corrected to one ahead"
+    tenant.run(now=NOW + timedelta(days=3))
+    assert [
+        row["event_id"] for row in tenant.marts.read("select event_id from datasets.events_enriched")
+    ] == ["shop:1"]
+    tenant.marts.change(
+        "update cdp.tracking_event set deleted_at = now(), changed_at = now() where event_id = 'far'"
+    )
+    outcome = tenant.run(now=NOW + timedelta(days=3))
+    assert outcome.audit.ahead[0] == 1
+
+
+def test_one_event_of_another_decade_makes_old_data_no_younger(tenant: Tenant) -> None:
+    tenant.leo("a", -60 * 24 * 10)
+    tenant.leo("far", 60 * 24 * 365 * 5)
+    outcome = tenant.run()
+    (fresh,) = [found for _, check, found in outcome.measures if check.name == "fresh"]
+    assert not fresh.passed

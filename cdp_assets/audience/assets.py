@@ -25,6 +25,7 @@ from cdp_assets.audience.checks import (
 )
 from cdp_assets.audience.current import recipe
 from cdp_assets.audience.pictures import most_different
+from cdp_assets.datasets.model import last_whole_day
 from cdp_assets.partitions import SEGMENT_DIMENSION, segments_of_tenants
 from cdp_assets.quality import Check, Measure, Severity
 from cdp_assets.warehouse.connection import Connection, Warehouse, WarehouseError
@@ -78,9 +79,10 @@ def _asset(
                 )
                 return
             made_of = recipe(conn, tenant, segment_id, table)
+        as_of = last_whole_day(tenant.now(), tenant.timezone)
         with recorded(context, warehouse, f"audience.{table}", recipe=made_of) as summary:
             with warehouse.tenant(tenant_id) as conn:
-                shown = work(conn, Audience(conn, tenant_id, segment_id), summary)
+                shown = work(conn, Audience(conn, tenant_id, segment_id, as_of), summary)
             with warehouse.tenant(tenant_id) as conn:
                 audience = Audience(conn, tenant_id, segment_id)
                 measured = [(check, check.measure(audience)) for check in checks]
@@ -151,7 +153,7 @@ def _features(conn: Connection, audience: Audience, summary: Summary) -> dict[st
 
 
 def _funnels(conn: Connection, audience: Audience, summary: Summary) -> dict[str, Any]:
-    frame = funnel.of_members(conn, audience.tenant_id, audience.segment_id)
+    frame = funnel.of_members(conn, audience.tenant_id, audience.segment_id, audience.as_of)
     _replace(conn, audience, summary, "segment_funnel", ("funnel_id", "step"), frame)
     return {}
 

@@ -6,6 +6,7 @@ Belongs here: what is measured and what it means. A measure reads in the transac
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, LiteralString
 
 from cdp_assets.audience import snapshot
@@ -25,11 +26,12 @@ MAX_UNKNOWN = 0.02
 
 @dataclass(frozen=True)
 class Audience:
-    """One segment of one tenant, inside a transaction of the tenant."""
+    """One segment of one tenant, inside a transaction of the tenant. `as_of`: the last day that counts."""
 
     connection: Connection
     tenant_id: str
     segment_id: str
+    as_of: date = date.max
 
     def rows(self, statement: LiteralString) -> list[tuple[Any, ...]]:
         """Run a query; %(tenant)s and %(segment)s are bound."""

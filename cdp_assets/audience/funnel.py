@@ -5,6 +5,7 @@ Belongs here: counting. Who entered a funnel and how far each got is decided in 
 
 from __future__ import annotations
 
+from datetime import date
 from typing import LiteralString
 
 import polars as pl
@@ -12,7 +13,7 @@ import polars as pl
 from cdp_assets.warehouse.connection import Connection, without_loops
 
 DAYS = 30
-"""Days of entry that count, up to the newest: long enough for a small segment, short enough for the shop of today."""
+"""Days of entry that count, up to the run's as_of: enough for a small segment, few enough for the shop of today."""
 
 SCHEMA = {
     "funnel_id": pl.String,
@@ -29,8 +30,7 @@ SCHEMA = {
 }
 
 _STEPS: LiteralString = (
-    "with days as materialized (select max(day) as last_day, max(day) - %(days)s + 1 as first_day "
-    "from datasets.funnel_daily where tenant_id = %(tenant)s), "
+    "with days as materialized (select %(as_of)s::date as last_day, %(as_of)s::date - %(days)s + 1 as first_day), "
     "steps as materialized (select funnel_id, step, min(event_type) as event_type, min(count_by) as count_by "
     "from datasets.funnel_daily where tenant_id = %(tenant)s group by funnel_id, step), "
     "members as materialized (select customer_id from audience.members(%(segment)s)), "
@@ -51,10 +51,13 @@ _STEPS: LiteralString = (
 )
 
 
-def of_members(connection: Connection, tenant_id: str, segment_id: str) -> pl.DataFrame:
-    """One row per funnel and step, columns as `audience.segment_funnel`; none where nobody entered a funnel."""
+def of_members(connection: Connection, tenant_id: str, segment_id: str, as_of: date) -> pl.DataFrame:
+    """One row per funnel and step, columns as `audience.segment_funnel`; none where nobody ever entered a funnel.
+
+    Entries count that were made on the last days up to `as_of`.
+    """
     with without_loops(connection):
         rows = connection.execute(
-            _STEPS, {"tenant": tenant_id, "segment": segment_id, "days": DAYS}
+            _STEPS, {"tenant": tenant_id, "segment": segment_id, "days": DAYS, "as_of": as_of}
         ).fetchall()
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")

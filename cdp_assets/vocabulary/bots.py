@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
-from crawlerdetect import CrawlerDetect
+from crawlerdetect import CrawlerDetect  # type: ignore[import-untyped]
 
 _PROGRAMS = re.compile(
     r"headless|lighthouse|selenium|webdriver|externalagent|\bmonitor(ing)?\b|\bpreview\b", re.I

@@ -13,6 +13,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
 
@@ -45,7 +46,7 @@ def facts_of(tenant: Tenant) -> dict[str, Any]:
     """
     return {
         "options": tenant.options.digest,
-        "day": str(tenant.today()),
+        "day": str(tenant.now().astimezone(ZoneInfo(tenant.timezone)).date()),
         "code": code_digest(),
     }
 

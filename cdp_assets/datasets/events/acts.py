@@ -17,7 +17,7 @@ from cdp_assets.datasets.frames import UNKNOWN
 _REPEAT = words.REPEAT // timedelta(microseconds=1)
 
 _WEIGHS = ("article_id", "order_number")
-"""What the event that stands for an act should say, if any does; the weightier comes last."""
+"""What the event that stands for an act should say, if any does; the second more than the first."""
 
 
 def standing(events: pl.DataFrame, owner: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -38,10 +38,8 @@ def standing(events: pl.DataFrame, owner: np.ndarray, at: np.ndarray) -> np.ndar
         pl.when(pl.col("article_id") != UNKNOWN).then("article_id")
     )
     group, first = _acts(told, owner[close], at[close])
-    full = sum(
-        (told[name].is_not_null().to_numpy().astype(np.int64) << weight)
-        for weight, name in enumerate(_WEIGHS)
-    )
+    article, order = (told[name].is_not_null().to_numpy().astype(np.int64) for name in _WEIGHS)
+    full = article + 2 * order
     # of each act the fullest, the first of equals
     best = np.lexsort((group, -full[group], first))
     leads = np.append(True, first[best][1:] != first[best][:-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +24,7 @@ class EventsAudit:
         now: the tenant's clock.
         unmatched: orders of one side only (`orders`, `events`), asked for in a full run; None otherwise.
         differing: event, order, the event's total and the sum of the order's lines, where the two differ; likewise.
+        ahead: number of events that are set aside, and those furthest ahead: event_id, event_at.
     """
 
     scope: Scope
@@ -34,3 +35,4 @@ class EventsAudit:
     is_full: bool
     unmatched: Callable[[], dict[str, list[str]]] | None = None
     differing: Callable[[], list[tuple[str, str, Decimal, Decimal]]] | None = None
+    ahead: tuple[int, Sequence[tuple[str, datetime]]] = (0, ())

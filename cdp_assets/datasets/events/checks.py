@@ -15,6 +15,7 @@ from cdp_assets.datasets.events.behaviour import counted
 from cdp_assets.datasets.events.contract import CONTRACTS
 from cdp_assets.datasets.events.reconciliation import order_total_matches_lines, purchases_match_orders
 from cdp_assets.datasets.events.summaries import COUNTS
+from cdp_assets.datasets.events.vocabulary import AHEAD
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 
 MIN_EVENTS = 1_000
@@ -24,8 +25,7 @@ MAX_UNKNOWN, MAX_BOTS, MAX_REPEATS, MAX_LATE = 0.01, 0.3, 0.6, 0.01
 """Shares that are asked about. Half of all events repeat another where LEO and the shop both log every visit."""
 
 LATE = timedelta(days=3)
-AHEAD = timedelta(minutes=5)
-"""Later than this is a source that was cut off, earlier than it was received by more than this a wrong clock."""
+"""Later than this is a source that was cut off; `AHEAD` of the time when it was received is a wrong clock."""
 
 LONG_SESSION_S, MAX_LONG = 4 * 3600, 0.05
 STALE = timedelta(days=2)
@@ -252,8 +252,21 @@ def conversion_band(audit: EventsAudit) -> Measure:
     )
 
 
+def none_ahead(audit: EventsAudit) -> Measure:
+    """Events that are set aside since their time lies ahead of the tenant's clock."""
+    count, sample = audit.ahead
+    return Measure(
+        count,
+        f"{count} events lie ahead of the tenant's clock ({audit.now:%Y-%m-%d %H:%M} UTC) and are set aside",
+        {"ahead": count},
+        ("event", "at"),
+        sample,
+        Severity.WARN,
+    )
+
+
 def fresh(audit: EventsAudit) -> Measure:
-    """Age of the newest event; asked of full runs."""
+    """Age of the newest event, none of which lies ahead; asked of full runs."""
     newest = audit.tables.events_enriched["event_at"].max()
     if not audit.is_full or not isinstance(newest, datetime):
         return Measure(0, "asked of full runs with events")
@@ -290,6 +303,10 @@ CHECKS: tuple[tuple[str, Check[EventsAudit]], ...] = (
     ("events_enriched", Check(
         "in_time", "Events more than 3 days late or 5 minutes ahead, against 1 % of those whose source says when it "
         "received them.", "look for clients that were cut off, or whose clocks are wrong", in_time)),
+    ("events_enriched", Check(
+        "none_ahead", "Events later than the tenant's clock by more than 5 minutes: they are in no table until their "
+        "time has come.", "mend the clock or the import that writes them; look at the tenant's option as_of",
+        none_ahead)),
     ("events_enriched", Check(
         "fresh", "Age of the newest event, against two days.", "look at the last runs of this tenant's syncs", fresh)),
     ("events_enriched", Check(

@@ -18,6 +18,7 @@ from cdp_assets.datasets.event_types import EVENT_TYPES, EventType
 from cdp_assets.datasets.events import vocabulary as words
 from cdp_assets.datasets.events.contract import FunnelDays, FunnelMembers
 from cdp_assets.datasets.frames import TIME, UNKNOWN
+from cdp_assets.vocabulary.event_types import event_type
 from cdp_assets.warehouse.options import FunnelOption, TenantOptions
 
 Order = Literal["ordered", "strict", "any"]
@@ -81,9 +82,13 @@ def funnels_of(options: TenantOptions) -> tuple[Funnel, ...]:
 def _funnel(given: FunnelOption) -> Funnel:
     unknown = [word for word in (*given.steps, *given.excluded) if word not in EVENT_TYPES]
     if unknown:
+        meant = {word: event_type(word) for word in unknown}
+        said = [
+            f"{word!r} is no event type" + (f" (take {of!r})" if of else "") for word, of in meant.items()
+        ]
         raise FunnelError(
-            f"funnel {given.funnel_id!r}: {' and '.join(map(repr, unknown))} is no event type. "
-            "Correct the tenant's option `funnels`"
+            f"funnel {given.funnel_id!r}: {'; '.join(said)}. Correct the tenant's option `funnels`: event types are "
+            f"{', '.join(EVENT_TYPES)}"
         )
     window = timedelta(minutes=given.window_minutes)
     return Funnel(given.funnel_id, given.steps, window, given.order, given.excluded, given.count_by)
@@ -278,14 +283,16 @@ def daily(funnels: Sequence[Funnel], found: pl.DataFrame) -> pl.DataFrame:
 
     `entered`: reached the step; `completed`: and the next one (of the last step: all who reached it); `open` and
     `dropped`: got no further, yet or for good. Rates are shares of those who reached the step before, and the first.
-    Seconds are between the step and the one before, median and 90th percentile, of those who reached it.
+    Seconds are between the step and the one before, median and 90th percentile, of those who reached it. Of a funnel
+    in any order `event_type` says how many of its steps were done: which, differs from member to member.
     """
     empty = FunnelDays.create_empty().select(FunnelDays.column_names())
     parts = [empty]
     for funnel in funnels:
         mine = found.lazy().filter(pl.col("funnel_id") == funnel.funnel_id)
         state, reached = pl.col("state"), pl.col("reached")
-        for step, name in enumerate(funnel.steps, start=1):
+        for step, kind in enumerate(funnel.steps, start=1):
+            name = kind if funnel.order != "any" else f"{step} of {', '.join(funnel.steps)}"
             is_last = step == len(funnel.steps)
             stays = (reached == step) & (state != "completed")
             spent = pl.col("step_seconds")
@@ -297,7 +304,9 @@ def daily(funnels: Sequence[Funnel], found: pl.DataFrame) -> pl.DataFrame:
                 .group_by("funnel_id", "day")
                 .agg(
                     pl.lit(step, pl.Int64).alias("step"),
-                    pl.lit(name).alias("event_type"),
+                    pl.lit(name if funnel.order != "any" else f"{step} of {', '.join(funnel.steps)}").alias(
+                        "event_type"
+                    ),
                     pl.lit(funnel.count_by).alias("count_by"),
                     here.sum().cast(pl.Int64).alias("entered"),
                     (here if is_last else reached > step).sum().cast(pl.Int64).alias("completed"),

@@ -24,8 +24,10 @@ from cdp_assets.datasets.events.delta import plan, superseded
 from cdp_assets.datasets.events.funnels import Funnel, funnels_of
 from cdp_assets.datasets.events.identity import stitch
 from cdp_assets.datasets.events.store import OVERLAP, State, WarehouseStore
+from cdp_assets.datasets.events.vocabulary import AHEAD
 from cdp_assets.datasets.model import Scope
 from cdp_assets.quality import Check, Measure, Severity
+from cdp_assets.vocabulary.event_types import ALIASES
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.frames import Written
 
@@ -74,8 +76,8 @@ class _Blocked(Exception):
 def refresh(warehouse: Warehouse, scope: Scope, now: datetime, *, full: bool = False) -> Outcome:
     """Bring the tables of a tenant up to date.
 
-    `now` is the tenant's clock: what is still open at it. The first run, and one after a change of funnels, currency,
-    zone or logic, is a full one whatever `full` says.
+    `now` is the tenant's clock: what is still open at it, and what lies ahead of it and is set aside. The first run,
+    and one after a change of funnels, currency, zone, vocabulary or logic, is a full one whatever `full` says.
 
     Raises:
         FunnelError: the tenant's option `funnels` cannot be used.
@@ -113,12 +115,16 @@ def refresh(warehouse: Warehouse, scope: Scope, now: datetime, *, full: bool = F
 
 
 def _settings(scope: Scope, configured: Sequence[Funnel]) -> str:
-    text = f"{LOGIC} {scope.timezone} {scope.currency} {configured!r}"
+    text = f"{LOGIC} {sorted(ALIASES.items())} {scope.timezone} {scope.currency} {configured!r}"
     return sha256(text.encode()).hexdigest()[:16]
 
 
 def _full(store: WarehouseStore, scope: Scope, configured: Sequence[Funnel], now: datetime) -> Outcome:
-    tables = build(scope, configured, stitch(store.all_events()), now)
+    told, until = store.all_events(), now + AHEAD
+    store.none_aside()
+    store.set_aside(told.filter(pl.col("event_at") > until))
+    tables = build(scope, configured, stitch(told.filter(pl.col("event_at") <= until)), now)
+    del told
     daily = funnels.daily(configured, tables.funnel_member)
     audit = _audited(store, scope, configured, tables, daily, now, is_full=True)
     lost = store.session_ids().join(tables.session_funnel, on="session_id", how="anti")
@@ -136,7 +142,7 @@ def _full(store: WarehouseStore, scope: Scope, configured: Sequence[Funnel], now
 def _incremental(
     store: WarehouseStore, scope: Scope, configured: Sequence[Funnel], now: datetime, state: State
 ) -> Outcome:
-    delta = plan(scope, configured, store, store.change(state.read_until - OVERLAP), now)
+    delta = plan(scope, configured, store, store.change(state.read_until - OVERLAP, now + AHEAD), now)
     written: dict[str, Written] = {}
     days, ids = store.close_windows(now), 0
     tables = _nothing()
@@ -194,6 +200,7 @@ def _audited(
     is_full: bool,
 ) -> EventsAudit:
     return EventsAudit(
+        ahead=store.ahead(),
         scope=scope,
         funnels=tuple(configured),
         tables=tables,

@@ -18,6 +18,7 @@ from psycopg import sql
 from cdp_assets.datasets.events.contract import CONTRACTS, RAW
 from cdp_assets.datasets.events.delta import Change
 from cdp_assets.datasets.frames import MONEY, UNKNOWN
+from cdp_assets.quality import SAMPLE_ROWS
 from cdp_assets.warehouse.connection import Connection, without_loops
 from cdp_assets.warehouse.frames import Schema, Written, merge_rows, read_frame, replace_rows
 
@@ -42,6 +43,9 @@ _EVENTS: LiteralString = (
 )
 _NEWS: LiteralString = (
     _TOLD + ", order_id from intermediate.int_event_references where changed_at >= %(since)s"
+)
+_DUE: LiteralString = (
+    _TOLD + ", order_id from intermediate.int_event_references where event_key = any(%(ids)s)"
 )
 _NEW: Schema = {
     name: type_ for name, type_ in RAW.items() if name not in {"customer_id", "article_id", "category_id"}
@@ -151,8 +155,11 @@ class WarehouseStore:
         with without_loops(self._connection):
             return self._read(_EVENTS, RAW)
 
-    def change(self, since: datetime) -> Change:
-        """What the warehouse wrote from `since` on; links that it moved are renewed first."""
+    def change(self, since: datetime, until: datetime) -> Change:
+        """What the warehouse wrote from `since` on; links that it moved are renewed first.
+
+        Events later than `until` are set aside, those set aside before whose time has come are news.
+        """
         given = {"since": since}
         links = pl.DataFrame(schema=_LINK)
         row = self._connection.execute(_LINKS_MAY_DIFFER, given).fetchone()
@@ -160,13 +167,50 @@ class WarehouseStore:
             links = self.renew_links()
         with without_loops(self._connection):
             news = self._read(_NEWS, _NEW, given)
+            gone = self._read(_GONE, {"event_id": pl.String}, given)["event_id"]
+            due = self._due(until, pl.concat([news["event_id"], gone]))
+        news = pl.concat([news, due])
+        ahead = news.filter(pl.col("event_at") > until)
+        self.set_aside(ahead)
         return Change(
-            self._linked(news),
-            self._read(_GONE, {"event_id": pl.String}, given)["event_id"],
+            self._linked(news.filter(pl.col("event_at") <= until)),
+            pl.concat([gone, ahead["event_id"]]),
             _customers(links),
             _products(links),
             self._orders(self._read(_CHANGED_ORDERS, {"id": pl.Int64}, given)["id"]),
         )
+
+    def _due(self, until: datetime, seen: pl.Series) -> pl.DataFrame:
+        """Events set aside whose time has come, of which nothing is `seen` anew; all of these are set aside no more."""
+        ids = self._connection.execute(
+            "delete from datasets.event_ahead where event_at <= %s or event_id = any(%s) returning event_id",
+            (until, seen.to_list()),
+        ).fetchall()
+        due = pl.Series([event_id for (event_id,) in ids], dtype=pl.String)
+        # a look at all events, where there are any
+        due = due.filter(~due.is_in(seen.implode()))
+        return self._read(_DUE, _NEW, {"ids": due.to_list()}) if due.len() else pl.DataFrame(schema=_NEW)
+
+    def set_aside(self, events: pl.DataFrame) -> None:
+        """Remember these events until their time has come."""
+        with self._connection.cursor() as cur:
+            cur.executemany(
+                "insert into datasets.event_ahead (tenant_id, event_id, event_at) values (%s, %s, %s)",
+                [(self._tenant_id, *row) for row in events.select("event_id", "event_at").rows()],
+            )
+
+    def ahead(self) -> tuple[int, list[tuple[str, datetime]]]:
+        """How many events are set aside, and those furthest ahead."""
+        rows = self._connection.execute(
+            "select count(*) over (), event_id, event_at from datasets.event_ahead order by event_at desc, event_id "
+            "limit %s",
+            (SAMPLE_ROWS,),
+        ).fetchall()
+        return (rows[0][0] if rows else 0), [(event_id, at) for _, event_id, at in rows]
+
+    def none_aside(self) -> None:
+        """Forget what was set aside, before all events are read."""
+        self._connection.execute("delete from datasets.event_ahead")
 
     def _linked(self, news: pl.DataFrame) -> pl.DataFrame:
         """New events with what their references lead to, each looked up: `int_events` would link all that there is."""

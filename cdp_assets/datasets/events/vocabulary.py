@@ -50,6 +50,9 @@ MOST_EVENTS = 1_000
 REPEAT = timedelta(seconds=1)
 """So long after its first telling an act may be told of again: a double click, or both sources; see `acts`."""
 
+AHEAD = timedelta(minutes=5)
+"""Events later than the tenant's clock by more are set aside: clocks differ by minutes, wrong ones by years."""
+
 SHARED = 3
 """Customers of one device up to which its anonymous events are the last one's; more of them share a kiosk."""
 

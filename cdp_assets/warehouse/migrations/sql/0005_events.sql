@@ -12,3 +12,16 @@ comment on column datasets.events_enriched.is_duplicate is 'Another event stands
 comment on column datasets.events_enriched.source_is_conversion is 'Whether the source counts it as a conversion; null where it does not say';
 comment on column datasets.events_enriched.event_type is 'Canonical word; where is_known_type is false the source''s own, or purchase where it counts as a conversion';
 comment on column datasets.events_enriched.is_conversion is 'A purchase, by its name or because LEO counts it as a conversion, of an order that was not told of before';
+comment on column datasets.funnel_daily.event_type is 'Type of the step; of a funnel in any order how many of its steps were done, such as 2 of view, purchase';
+
+-- Set aside until the tenant's clock has come so far: a wrong clock must not make all others' events old.
+create table datasets.event_ahead (
+    tenant_id text not null,
+    event_id text not null,
+    event_at timestamptz not null,
+    primary key (tenant_id, event_id)
+);
+call ops.isolate('datasets.event_ahead');
+comment on table datasets.event_ahead is 'One row per event whose time lies ahead of the tenant''s clock: it is in no table of dataset F until its time has come';
+grant select, insert, update, delete on datasets.event_ahead to cdp_pipeline;
+grant select on datasets.event_ahead to cdp_transform, cdp_reader;
