@@ -98,6 +98,20 @@ def test_the_first_model_of_a_tenant_serves_and_the_second_is_a_shadow(
     assert add_model(warehouse, spec=OTHER).model_id == serving
 
 
+@pytest.mark.parametrize("dimension", [models.MAX_DIMENSION, models.MAX_DIMENSION + 1, 4_096, 16_000])
+def test_a_model_whose_vectors_are_too_long_is_refused_readably(
+    warehouse: Warehouse, acme: Tenant, dimension: int
+) -> None:
+    spec = replace(OTHER, dimension=dimension)
+    if dimension <= models.MAX_DIMENSION:
+        add_model(warehouse, spec=spec)
+        return
+    with pytest.raises(
+        ModelError, match=r"indexes at most 4,000: choose another model, .*CDP_PROFILE_EMBED_DIM"
+    ):
+        add_model(warehouse, spec=spec)
+
+
 def test_adding_a_model_twice_changes_nothing(warehouse: Warehouse, serving: str) -> None:
     add_shadow(warehouse)
     embed_all(warehouse, spec=OTHER)

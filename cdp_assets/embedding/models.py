@@ -18,6 +18,9 @@ from cdp_assets.embedding.entities import ENTITIES
 from cdp_assets.embedding.providers.model import ModelSpec
 from cdp_assets.warehouse.connection import Connection, Warehouse, without_loops
 
+MAX_DIMENSION = 4000
+"""Components that pgvector's index of half precision takes; `embedding.model` demands it."""
+
 
 class ModelError(Exception):
     """A model cannot be used as asked. The message names model, tenant and remedy."""
@@ -95,9 +98,18 @@ def add(conn: Connection, tenant_id: str, spec: ModelSpec) -> str:
 
     Returns:
         Its id. A model that is registered already is left as it is.
+
+    Raises:
+        ModelError: its vectors have more components than the warehouse indexes.
     """
     if any(model.model_id == spec.model_id for model in registered(conn, tenant_id)):
         return spec.model_id
+    if spec.dimension > MAX_DIMENSION:
+        raise ModelError(
+            f"{spec.provider} {spec.name} has vectors of {spec.dimension:,} components, and the warehouse indexes at "
+            f"most {MAX_DIMENSION:,}: choose another model, or ask a service for shorter ones with "
+            "CDP_PROFILE_EMBED_DIM and CDP_TXN_EMBED_DIM"
+        )
     _wait_for_texts(conn, tenant_id)
     added = conn.execute(
         "insert into embedding.model (tenant_id, model_id, provider, name, revision, dimension, passage_prefix, "

@@ -14,6 +14,7 @@ from typing import Literal
 from psycopg.rows import class_row
 
 from cdp_assets.warehouse.connection import Connection, Warehouse
+from cdp_assets.warehouse.storable import storable_text
 
 MAX_ATTEMPTS = 5
 """Times that a provider may fail at a text before it is given up: with the back-off below, about three minutes."""
@@ -143,7 +144,7 @@ def fail(
             "and model_id = %(model)s and entity = %(entity)s and entity_key = any(%(keys)s) "
             "and worker = %(worker)s and dead_at is null for update skip locked) returning j.dead_at is not null",
             {
-                "error": error,
+                "error": storable_text(error),
                 "permanent": is_permanent,
                 "most": MAX_ATTEMPTS,
                 "tenant": tenant_id,

@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 
 from cdp_assets.quality import Severity
 from cdp_assets.warehouse.connection import Connection
+from cdp_assets.warehouse.storable import storable_text
 
 Scope = Literal["segment", "window", "sweep", "build"]
 """What a run had looked at before it measured, from narrow to wide; a build looks at everything."""
@@ -99,7 +100,7 @@ def keep(
         ">= array_position('{segment,window,sweep,build}', r.scope)",
         [
             (tenant_id, each.asset, each.check, segment_id, each.blocking, each.passed, each.severity.value,
-             each.failing, each.says, scope, data_version, run_id)
+             each.failing, storable_text(each.says), scope, data_version, run_id)
             for each in results
         ],
     )  # fmt: skip

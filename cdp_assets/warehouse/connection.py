@@ -100,6 +100,9 @@ class Warehouse:
                     max_size=self._pool_size,
                     open=True,
                     timeout=30,
+                    # the server may have been restarted; firewalls drop idle connections after four minutes or more
+                    check=ConnectionPool.check_connection,
+                    max_idle=180,
                     name="cdp_warehouse",
                 )
             return self._pool
@@ -194,6 +197,14 @@ def require_server(conn: psycopg.Connection[Any], address: str) -> None:
         )
 
 
+def newer_schema(address: str, found: str, head: str) -> WarehouseError:
+    """The error for a schema that a newer release made. Migrations are numbered and never taken back."""
+    return WarehouseError(
+        f"{address}: the schema is at migration {found}, which is newer than this release ({head}): install the "
+        "release that made it, or restore the database from before it"
+    )
+
+
 def _require_ready(conn: psycopg.Connection[Any], address: str, head: str) -> None:
     require_server(conn, address)
     row = conn.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
@@ -217,6 +228,8 @@ def _require_ready(conn: psycopg.Connection[Any], address: str, head: str) -> No
     if conn.execute("select to_regclass('ops.alembic_version')").fetchone() == (None,):
         raise WarehouseError(f"{address}: the schema is missing; run `cdp migrate`")
     row = conn.execute("select version_num from ops.alembic_version").fetchone()
+    if row is not None and row[0] > head:
+        raise newer_schema(address, row[0], head)
     if row is None or row[0] != head:
         raise WarehouseError(
             f"{address}: the schema is at migration {row[0] if row else 'none'}, this release needs {head}; "

@@ -23,6 +23,7 @@ from psycopg.types.json import Jsonb
 from cdp_assets.warehouse import freshness
 from cdp_assets.warehouse.connection import Connection, Warehouse
 from cdp_assets.warehouse.freshness import Recipe
+from cdp_assets.warehouse.storable import storable, storable_text
 
 Trigger = Literal["schedule", "sensor", "manual", "backfill"]
 Status = Literal["success", "failed", "skipped", "quarantined"]
@@ -89,7 +90,10 @@ def record_run(
         yield summary
     except BaseException as error:
         message = f"{type(error).__name__}: {error}".strip()
-        _close(warehouse, tenant_id, summary, "failed", perf_counter() - began, error=message[:2000])
+        try:
+            _close(warehouse, tenant_id, summary, "failed", perf_counter() - began, error=message)
+        except Exception as another:  # noqa: BLE001 - what failed first is what a person must see
+            error.add_note(f"The run's entry stays open until a sensor closes it: {another}")
         raise
     _close(warehouse, tenant_id, summary, summary.status, perf_counter() - began, recipe=recipe)
 
@@ -113,7 +117,8 @@ def _close(
             "left_at = %s where tenant_id = %s and run_id = %s",
             (status, round(seconds, 3), summary.rows_in, summary.rows_out, summary.rows_rejected,
              summary.min_event_ts, summary.max_event_ts, summary.input_fingerprint, summary.artifact_uri,
-             summary.artifact_sha256, summary.bytes, summary.schema_hash, Jsonb(summary.metrics), error, left_at,
+             summary.artifact_sha256, summary.bytes, summary.schema_hash, Jsonb(storable(summary.metrics)),
+             error and storable_text(error)[:2000], left_at,
              tenant_id, summary.run_id),
         )  # fmt: skip
 
@@ -128,7 +133,7 @@ def close_abandoned(connection: Connection, tenant_id: str, orchestrator_run_id:
         "update ops.etl_runs set status = 'failed', finished_at = now(), "
         "duration_s = extract(epoch from now() - started_at), error = %s "
         "where tenant_id = %s and orchestrator_run_id = %s and status = 'running'",
-        (error[:2000], tenant_id, orchestrator_run_id),
+        (storable_text(error)[:2000], tenant_id, orchestrator_run_id),
     ).rowcount
 
 
