@@ -28,6 +28,7 @@ from cdp_assets.modeling.project import PROJECT
 from cdp_assets.settings import Settings
 from cdp_assets.warehouse.migrate import migrate
 from cdp_assets.warehouse.server import EmbeddedServer
+from cdp_assets.warehouse.tenants import Tenant
 
 VIEWS = ("--select", "config.materialized:view")
 MARTS = ("--select", "config.materialized:incremental", "resource_type:snapshot")
@@ -152,7 +153,9 @@ class Bench:
         return float(json.loads(results.read_bytes())["elapsed_time"]) if results.exists() else 0.0
 
     def _dbt(self, *command: str) -> None:
-        with dbt_environment(Settings(data_dir=self._folder), self._owner, TENANT, "UTC"):
+        with dbt_environment(
+            Settings(data_dir=self._folder), self._owner, Tenant(TENANT, TENANT, "active", "dump", {})
+        ):
             done = subprocess.run(
                 [
                     Path(sys.executable).with_name("dbt"), *command,

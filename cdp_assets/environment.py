@@ -22,7 +22,7 @@ from cdp_assets.settings import Settings, secret, variable
 from cdp_assets.warehouse.connection import WarehouseError
 from cdp_assets.warehouse.migrate import migrate
 from cdp_assets.warehouse.server import DAGSTER_DATABASE, EmbeddedServer
-from cdp_assets.zones import zone_name
+from cdp_assets.warehouse.tenants import Tenant
 
 _OF_THE_PROFILE = {b"host", b"port", b"dbname", b"user", b"password", b"options"}
 """What dbt is told by name; of the address's user, password and options it must not hear at all."""
@@ -85,7 +85,7 @@ def migrate_warehouse(settings: Settings) -> None:
 
 
 @contextmanager
-def dbt_environment(settings: Settings, dsn: str, tenant_id: str, timezone: str) -> Iterator[None]:
+def dbt_environment(settings: Settings, dsn: str, tenant: Tenant) -> Iterator[None]:
     """Variables by which dbt reaches a warehouse as cdp_transform for one tenant; as they were at the end.
 
     dbt takes its connection from the process environment and nowhere else. libpq's PGOPTIONS opens every connection of
@@ -94,8 +94,7 @@ def dbt_environment(settings: Settings, dsn: str, tenant_id: str, timezone: str)
     Args:
         settings: password of cdp_transform, time limit, folder for what dbt writes.
         dsn: the warehouse, whatever role it names.
-        tenant_id: whose rows dbt sees and writes.
-        timezone: IANA name of the zone in which the tenant's days begin.
+        tenant: whose rows dbt sees and writes, in whose zone days begin, and whose clock says which day is today.
     """
     parts = conninfo_to_dict(dsn)
     password = settings.transform_password
@@ -113,7 +112,8 @@ def dbt_environment(settings: Settings, dsn: str, tenant_id: str, timezone: str)
         "DBT_TARGET_PATH": str(settings.dbt_target),
         # a test that looks at a view and at a mart on top of it waits until the mart is built
         "DBT_INDIRECT_SELECTION": "buildable",
-        "PGOPTIONS": f"-c app.tenant_id={keys.tenant_id(tenant_id)} -c app.timezone={zone_name(timezone)} "
+        "PGOPTIONS": f"-c app.tenant_id={keys.tenant_id(tenant.tenant_id)} "
+        f"-c app.timezone={tenant.timezone} -c app.today={tenant.today()} "
         f"-c timezone=UTC -c statement_timeout={settings.statement_timeout_s}s "
         # Row level security hides statistics: the planner expects a row or two of every view, and takes loops and sorts
         # for cheap. A hash join of 600,000 rows took 100 s without this, on a busy machine.

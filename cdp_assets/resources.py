@@ -96,7 +96,7 @@ class Transform:
         from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
         settings = get_settings()
-        with dbt_environment(settings, self._dsn, tenant.tenant_id, tenant.timezone):
+        with dbt_environment(settings, self._dsn, tenant):
             parsed_for(settings.dbt_target, self._dsn)
             # Unit tests say something of the code and nothing of the rows: they belong to the project's own tests.
             # dbt's threads wait for each other to write its debug log: a build took 25 s with it and 21 s without.

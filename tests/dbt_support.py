@@ -30,6 +30,9 @@ from tests.rows import insert
 
 PROJECT = Path(__file__).parents[1] / "dbt_project"
 
+TODAY = "2026-06-30"
+"""The tenant's clock, whatever day the suite runs on."""
+
 _PLACEHOLDER = "cdp_of_no_test"
 """Database of the manifest that is parsed once per process; each test's copy names its own."""
 
@@ -168,5 +171,5 @@ def _session(host: str, database: str, tenant: str | None) -> Iterator[None]:
         warnings.simplefilter("ignore")
         os.environ.pop("PGOPTIONS", None)
         if tenant is not None:
-            os.environ["PGOPTIONS"] = f"-c app.tenant_id={tenant}"
+            os.environ["PGOPTIONS"] = f"-c app.tenant_id={tenant} -c app.today={TODAY}"
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -129,13 +130,56 @@ def test_a_deleted_account_leaves_its_orders_to_nobody(world: World) -> None:
 
 def test_an_order_known_to_both_counts_once_with_the_shops_lines(world: World) -> None:
     line = {"cdp_profile_id": "p1", "product_key": "k1", "currency": "VND"}
-    world.order(5, (1, 2, "3.50"), (2, 1, "4"), order_number="O-5", status="done", currency="vnd")
-    world.row("cdp.transactional_context", txn_id="t1", transaction_id="O-5", amount=999, **line)
+    noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    world.order(
+        5, (1, 2, "3.50"), (2, 1, "4"), order_number="O-5", status="done", currency="vnd", order_date=noon
+    )
+    world.row(
+        "cdp.transactional_context", txn_id="t1", transaction_id="O-5", amount=999, txn_timestamp=noon, **line
+    )
     world.row("cdp.transactional_context", txn_id="t2", transaction_id="O-6", amount=8, quantity=2, **line)
     purchases = world.read("select * from intermediate.int_purchases order by purchase_key")
     assert [(p["purchase_key"], p["line_total"], p["is_known_to_both"]) for p in purchases] == [
         ("leo:t2", 8, False), ("shop:50", 7, True), ("shop:51", 4, True)]  # fmt: skip
     assert {p["currency"] for p in purchases} == {"VND"}
+
+
+def test_a_number_alone_joins_no_orders(world: World) -> None:
+    """A shop without order numbers: its order 5 is not the one that LEO knew as 5 two years ago."""
+    world.order(5, (1, 1, "90"), status="done", order_date=datetime(2026, 6, 1, tzinfo=UTC))
+    line = {"cdp_profile_id": "p9", "product_key": "k1", "txn_timestamp": datetime(2024, 1, 1, tzinfo=UTC)}
+    world.row("cdp.transactional_context", txn_id="t1", transaction_id="5", amount=7, **line)
+    purchases = world.read(
+        "select order_key, line_total, is_known_to_both from intermediate.int_purchases order by 1"
+    )
+    assert [tuple(row.values()) for row in purchases] == [("leo:5", 7, False), ("shop:5", 90, False)]
+
+
+def test_a_number_that_two_people_used_is_two_orders(world: World) -> None:
+    for place, profile in enumerate(("p1", "p2")):
+        world.profile(profile)
+        world.row(
+            "cdp.transactional_context", txn_id=f"t{place}", transaction_id="T-1", amount=10 * (place + 1),
+            cdp_profile_id=profile, product_key="k1", txn_timestamp=datetime(2026, 6, 1 + place, tzinfo=UTC),
+        )  # fmt: skip
+    purchases = world.read(
+        "select order_key, customer_key, line_total from intermediate.int_purchases order by 3"
+    )
+    assert [tuple(row.values()) for row in purchases] == [
+        ("leo:T-1", "leo:p1", 10), ("leo:T-1:leo:p2", "leo:p2", 20)]  # fmt: skip
+
+
+def test_a_stock_code_of_two_products_is_one_of_them_everywhere(world: World) -> None:
+    """By number, not by letter: 9 comes before 10."""
+    for product in (9, 10):
+        world.row("raw.products", id=product, sku="AB-1", name="Cup")
+    world.row("cdp.product_item", product_key="k1", item_id="ab-1")
+    world.row("cdp.transactional_context", txn_id="t1", cdp_profile_id="p1", product_key="k1", amount=1)
+    bought = world.read("select product_key from intermediate.int_purchases")
+    seen = world.read(
+        "select key as product_key from intermediate.int_event_links where reference = 'sku:AB-1'"
+    )
+    assert bought == seen == [{"product_key": "shop:9"}]
 
 
 def test_an_order_that_the_shop_loses_is_told_by_leo_again(world: World) -> None:
@@ -187,8 +231,11 @@ def test_a_product_of_both_sources_is_one_with_its_category_path(world: World) -
 def test_categories_in_a_circle_come_to_an_end(world: World) -> None:
     world.row("raw.categories", id=1, name="A", parent_id=2)
     world.row("raw.categories", id=2, name="B", parent_id=1)
-    paths = world.read("select category_id, depth from intermediate.int_category_paths order by 1")
-    assert paths == [{"category_id": 1, "depth": 20}, {"category_id": 2, "depth": 20}]
+    world.row("raw.categories", id=3, name="Own", parent_id=3)
+    paths = world.read(
+        "select category_path, is_in_circle from intermediate.int_category_paths order by category_id"
+    )
+    assert [tuple(row.values()) for row in paths] == [("B > A", True), ("A > B", True), ("Own", True)]
 
 
 HANDLES = st.sampled_from(["a", "b", "c", None])

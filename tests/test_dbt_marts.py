@@ -68,8 +68,8 @@ def test_a_person_known_to_both_is_one_customer_of_the_360(built: Marts) -> None
     assert built.read(
         "select customer_key, orders, revenue, recency_days from marts.mart_customer_360 order by 1"
     ) == [
-        {"customer_key": "leo:p1", "orders": 2, "revenue": 62, "recency_days": 1},
-        {"customer_key": "shop:2", "orders": 1, "revenue": 30, "recency_days": 0},
+        {"customer_key": "leo:p1", "orders": 2, "revenue": 62, "recency_days": 176},
+        {"customer_key": "shop:2", "orders": 1, "revenue": 30, "recency_days": 175},
     ]
 
 
@@ -317,6 +317,37 @@ def test_the_calendar_knows_weeks_holidays_and_sale_days(marts: Marts) -> None:
     assert days[date(2026, 11, 11)]["sale_name"] == "11.11"
     assert days[date(2026, 1, 3)]["is_weekend"]
     assert not days[date(2026, 1, 5)]["is_weekend"]
+
+
+def test_a_date_far_ahead_moves_no_figure_of_anybody_else_and_a_test_names_it(marts: Marts) -> None:
+    """Today is the tenant's clock (30 June 2026 here), never the largest date among the rows."""
+    small_shop(marts)
+    marts.build()
+    figures = (
+        "select customer_key, recency_days, frequency_365d from marts.mart_customer_360 where orders > 0"
+    )
+    before, cohorts = marts.read(figures), marts.read("select * from marts.mart_cohort_retention")
+    assert {row["recency_days"] for row in before} <= {
+        (date(2026, 6, 30) - T0.date()).days - n for n in (0, 1)
+    }
+    marts.land("customers", {"id": 9, "name": "Ahead", "email": "ahead@shop.vn"})
+    marts.land("orders", order(9, customer_id=9, total_amount=30, order_date=T0.replace(year=2062)))
+    marts.land("order_items", {"id": 9, "order_id": 9, "product_id": 2, "quantity": 1, "unit_price": 30})
+    marts.build()
+    assert marts.read(figures) == before
+    assert marts.read("select * from marts.mart_cohort_retention") == cohorts
+    assert {status for name, status in marts.test("fct_orders,test_name:not_in_future").items()} == {"warn"}
+
+
+@pytest.mark.parametrize("year", [1997, 2011])
+def test_the_calendar_begins_with_the_first_order(marts: Marts, year: int) -> None:
+    small_shop(marts)
+    marts.land("orders", order(8, customer_id=1, total_amount=0, order_date=T0.replace(year=year)))
+    marts.build()
+    assert marts.read("select min(date_day) as first from marts.dim_date") == [
+        {"first": date(min(year, 2015), 1, 1)}
+    ]
+    assert marts.test("fct_orders,test_name:relationships")
 
 
 def test_a_day_is_cut_where_the_tenant_trades(marts: Marts) -> None:

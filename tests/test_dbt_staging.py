@@ -45,7 +45,7 @@ def test_schemas_are_named_exactly_as_configured_and_hold_one_view_per_model(dbt
     models = sorted((path.parts[len(PROJECT.parts) + 1], path.stem) for folder in VIEWS
                     for path in (PROJECT / "models" / folder).rglob("*.sql"))  # fmt: skip
     assert [(schema, name) for schema, name, _, _ in relations(dbt)] == models
-    assert len(models) == 29
+    assert len(models) == 30
 
 
 def test_every_view_runs_with_the_rights_of_its_reader(dbt: Dbt) -> None:

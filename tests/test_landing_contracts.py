@@ -57,6 +57,7 @@ def test_a_profile_lands_with_every_column() -> None:
         "first_name": "Mai",
         "last_name": "Phạm",
         "email": "mai.pham@example.com",
+        "email_key": "mai.pham@example.com",
         "phone": "+84912345678",
         "gender": "female",
         "age": 29,

@@ -150,6 +150,22 @@ SECRETS: dict[str, Any] = {
         "text in text": json.dumps([json.dumps({"secret": {"x": CANARY}})]),
         "hidden": f'{{"\\u0070assword":"{CANARY}"}}',
     },
+    "encryptedPassword": CANARY,
+    "resetPasswordToken": {"value": CANARY},
+    "eventData": {
+        "userOTP": CANARY,
+        "so_cccd": CANARY,
+        "Mật khẩu": CANARY,
+        "card-no": CANARY,
+        "IBAN": [CANARY],
+    },
+    "extData": {
+        "three deep": json.dumps({"x": json.dumps({"y": json.dumps({"cardNumber": CANARY})})}),
+        "with a mark": "\ufeff" + json.dumps({"mat_khau": CANARY}),
+        "a text": json.dumps(json.dumps({"apiKey": CANARY})),
+        "escaped": json.dumps({"mật_khẩu": CANARY}),
+        "address": f"https://x.vn/?a=1&reset_password_token={CANARY}",
+    },
     "rawJsonData": json.dumps(
         {"user": {"PassWord": CANARY, "name": "a", "inner": json.dumps({"pwd": CANARY})}}
     ),
@@ -267,6 +283,17 @@ def test_words_that_only_look_like_secrets_stay() -> None:
         "rules": '{"field":"tokens","value":"access"}',
     }
     assert stored(profile_document(extAttributes=harmless))["extAttributes"] == harmless
+
+
+@pytest.mark.parametrize("name", ["srcTouchpointUrl", "touchpointUrl"])
+def test_a_secret_in_the_parameters_of_an_address_goes_and_the_address_stays(name: str) -> None:
+    build = event_document if name == "srcTouchpointUrl" else feedback_document
+    collection = "cdp_trackingevent" if name == "srcTouchpointUrl" else "cdp_feedbackdata"
+    batch = prepared(
+        collection, build(**{name: f"https://x.vn/reset?id=7&reset_password_token={CANARY}&a=1#x"})
+    )
+    assert_no_canary(batch)
+    assert "https://x.vn/reset?id=7&reset_password_token=[removed]&a=1#x" in repr(batch.rows[0].values)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.resources import Transform
 from cdp_assets.settings import Settings, get_settings
 from cdp_assets.warehouse.connection import Warehouse
-from cdp_assets.warehouse.tenants import Tenant, put_tenant
+from cdp_assets.warehouse.tenants import Tenant, TenantError, put_tenant
 from tests.conftest import Server
 from tests.databases import shared_database
 from tests.dbt_support import write
@@ -150,12 +150,15 @@ def test_dbt_sees_one_tenant_and_the_environment_is_as_before(tmp_path: Path) ->
     before = dict(os.environ)
     settings = Settings(data_dir=tmp_path, transform_password=SecretStr("ours"))
     dsn = "host=db port=6000 dbname=w user=cdp_pipeline password=theirs"
-    with dbt_environment(settings, dsn, "acme", "Asia/Ho_Chi_Minh"):
+    shop = {"timezone": "Asia/Ho_Chi_Minh"}
+    tenant = Tenant("acme", "Acme", "active", "dump", {}, {"as_of": "2026-06-29T18:00:00+00:00"}, shop)
+    with dbt_environment(settings, dsn, tenant):
         assert os.environ["CDP_DBT_USER"] == "cdp_transform"
         assert os.environ["CDP_DBT_PASSWORD"] == "ours"
         assert os.environ["CDP_DBT_PORT"] == "6000"
         assert "-c app.tenant_id=acme " in os.environ["PGOPTIONS"]
         assert "-c app.timezone=Asia/Ho_Chi_Minh " in os.environ["PGOPTIONS"]
+        assert "-c app.today=2026-06-30 " in os.environ["PGOPTIONS"]
     assert dict(os.environ) == before
 
 
@@ -164,8 +167,12 @@ def test_dbt_sees_one_tenant_and_the_environment_is_as_before(tmp_path: Path) ->
 )
 def test_nothing_slips_into_the_options_of_a_session(tmp_path: Path, tenant: str, timezone: str) -> None:
     with (
-        pytest.raises(ValueError, match=r"cannot name a tenant|not the name of a time zone"),
-        dbt_environment(Settings(data_dir=tmp_path), "", tenant, timezone),
+        pytest.raises((ValueError, TenantError), match=r"cannot name a tenant|not the name of a time zone"),
+        dbt_environment(
+            Settings(data_dir=tmp_path),
+            "",
+            Tenant(tenant, "Acme", "active", "dump", {}, {}, {"timezone": timezone}),
+        ),
     ):
         pass
 

@@ -29,7 +29,7 @@ def dbt(tenant_id: str, args: tuple[str, ...]) -> None:
     settings = get_settings()
     with open_warehouse() as warehouse:
         tenant = get_tenant(warehouse, tenant_id)
-    with dbt_environment(settings, warehouse_dsn(), tenant_id, tenant.timezone):
+    with dbt_environment(settings, warehouse_dsn(), tenant):
         place = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
         place += ["--log-path", str(settings.dbt_target)]
         sys.exit(subprocess.run([EXECUTABLE, *args, *place], check=False).returncode)

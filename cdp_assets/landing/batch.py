@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import msgspec
 import polars as pl
 
+from cdp_assets.cleaning.secrets import show_signs, without_secrets
 from cdp_assets.landing.contract import Contract, Mapped
 from cdp_assets.landing.document import Unreadable, canonical, content_hash, decode, identity, redacted
-from cdp_assets.landing.redaction import show_signs, without_secrets
 from cdp_assets.landing.values import FieldError, instant, shown
 from cdp_assets.sources import rawjson
 from cdp_assets.sources.model import Page, SourceUnavailable, fingerprint

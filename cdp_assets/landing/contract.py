@@ -14,6 +14,7 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
+from cdp_assets.cleaning.personal import personal_columns
 from cdp_assets.landing.values import Document
 from cdp_assets.warehouse.bulk import Target
 from cdp_assets.warehouse.options import TenantOptions
@@ -42,7 +43,6 @@ class Contract:
         drop: attributes that are not kept: copies of others, counters, times that move without meaning.
         ordered: top-level arrays whose order means something (all others are sets).
         insert_only: columns that derivations maintain after the first landing.
-        scrub: columns cleared by a tombstone, with the value left.
         resolve: SQL function (tenant, keys) that derives columns from other tables, run for each batch and at the end.
     """
 
@@ -56,7 +56,6 @@ class Contract:
     drop: frozenset[str] = frozenset()
     ordered: frozenset[str] = frozenset()
     insert_only: frozenset[str] = frozenset()
-    scrub: tuple[tuple[str, str], ...] = ()
     resolve: str | None = None
 
     def version_for(self, options: TenantOptions) -> str:
@@ -83,8 +82,18 @@ class Contract:
             key=self.key,
             columns={**columns, self.document_column: "jsonb", "content_hash": "bytea"},
             insert_only=self.insert_only,
-            scrub=((self.document_column, "'{}'::jsonb"), *self.scrub),
+            scrub=((self.document_column, "'{}'::jsonb"), *self._scrub),
         )
+
+    @property
+    def _scrub(self) -> list[tuple[str, str]]:
+        """Personal columns beside the document, each with the value that a tombstone leaves."""
+        types = self.schema.columns()
+        return [
+            (name, "'{}'" if isinstance(types[name], dy.List) else "null")
+            for name in personal_columns(f"cdp.{self.table}")
+            if name != self.document_column
+        ]
 
 
 def _postgres_type(column: dy.Column) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from cdp_assets.landing import redaction
-from cdp_assets.landing.redaction import is_government_id
+from cdp_assets.cleaning import secrets
+from cdp_assets.cleaning.secrets import is_government_id
 from cdp_assets.landing.values import FieldError, shown
 from cdp_assets.sources import rawjson
 
@@ -125,7 +125,7 @@ def canonical(document: dict[str, Any], *, drop: frozenset[str], ordered: frozen
 
 @lru_cache
 def _left_out(drop: frozenset[str]) -> frozenset[str]:
-    return drop | BOOKKEEPING | redaction.LEO_SECRETS
+    return drop | BOOKKEEPING | secrets.LEO_SECRETS
 
 
 def _sorted(items: list[Any]) -> list[Any]:
@@ -139,7 +139,7 @@ def _sorted(items: list[Any]) -> list[Any]:
 
 def _carried(value: Any) -> Any:
     is_json = not isinstance(value, str) or value.lstrip().startswith(("{", "["))
-    return value if is_json or not redaction.names_secret(value) else redaction.REMOVED
+    return value if is_json or not secrets.names_secret(value) else secrets.REMOVED
 
 
 def content_hash(stored: bytes, values: Sequence[Any], version: str) -> bytes:
@@ -154,4 +154,4 @@ def content_hash(stored: bytes, values: Sequence[Any], version: str) -> bytes:
 
 def redacted(raw: bytes) -> str:
     """A rejected document as text for the quarantine: secrets removed, also where it is not valid JSON."""
-    return redaction.redacted(raw, limit=SHOWN_BYTES)
+    return secrets.redacted(raw, limit=SHOWN_BYTES)

@@ -27,6 +27,7 @@ from cdp_assets.landing.values import (
     required_instant,
     required_text,
     text,
+    web_address,
 )
 from cdp_assets.sources.model import TRACKING_EVENT
 from cdp_assets.vocabulary.order_statuses import STATUSES, order_status
@@ -92,7 +93,7 @@ def map_event(document: Document, options: TenantOptions) -> Mapped:
             "is_conversion": boolean(document, "isConversion"),
             "journey_id": text(document, "refJourneyId"),
             "touchpoint_name": text(document, "srcTouchpointName"),
-            "touchpoint_url": text(document, "srcTouchpointUrl"),
+            "touchpoint_url": web_address(document, "srcTouchpointUrl"),
             "touchpoint_host": text(document, "srcTouchpointHost"),
             "item_id": text(document, "refItemId"),
             "content_id": text(document, "refContentId"),

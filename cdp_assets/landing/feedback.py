@@ -6,7 +6,15 @@ import dataframely as dy
 
 from cdp_assets.landing import codes
 from cdp_assets.landing.contract import Contract, Mapped, code_column, key_column, time_column
-from cdp_assets.landing.values import Document, FieldError, decimal, required_instant, required_text, text
+from cdp_assets.landing.values import (
+    Document,
+    FieldError,
+    decimal,
+    required_instant,
+    required_text,
+    text,
+    web_address,
+)
 from cdp_assets.sources.model import FEEDBACK
 from cdp_assets.warehouse.options import TenantOptions
 
@@ -55,7 +63,7 @@ def map_feedback(document: Document, options: TenantOptions) -> Mapped:
             "comment": text(document, "comment"),
             "language": text(document, "language"),
             "touchpoint_name": text(document, "touchpointName"),
-            "touchpoint_url": text(document, "touchpointUrl"),
+            "touchpoint_url": web_address(document, "touchpointUrl"),
             "created_at": required_instant(document, "createdAt"),
         }
     )
@@ -70,6 +78,5 @@ CONTRACT = Contract(
     window_field="createdAt",
     version="feedback/2",
     insert_only=frozenset({"cdp_profile_id"}),
-    scrub=(("comment", "null"),),
     resolve="cdp.resolve_feedback",
 )

@@ -178,38 +178,4 @@ CONTRACT = Contract(
     ),
     ordered=frozenset({"workingHistory", "learningHistory", "googleUtmData", "paymentEvents"}),
     insert_only=frozenset({"root_profile_id"}),
-    scrub=(
-        *(
-            (column, "null")
-            for column in (
-                "full_name",
-                "first_name",
-                "last_name",
-                "email",
-                "email_key",
-                "phone",
-                "birth_date",
-                "age",
-                "gender",
-                "nationality",
-                "country",
-                "province",
-                "city",
-                "crm_id",
-                "visitor_id",
-            )
-        ),
-        *(
-            (column, "'{}'")
-            for column in (
-                "identities",
-                "job_titles",
-                "data_labels",
-                "content_keywords",
-                "product_keywords",
-                "media_channels",
-                "segment_ids",
-            )
-        ),
-    ),
 )

@@ -16,8 +16,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cdp_assets.cleaning import contacts
+from cdp_assets.cleaning.secrets import cleaned, is_government_id
 from cdp_assets.cleaning.spelling import spelled
-from cdp_assets.landing.redaction import cleaned, is_government_id
 
 Document = Mapping[str, Any]
 
@@ -62,6 +62,12 @@ def text(document: Document, field: str, *, limit: int = MAX_TEXT) -> str | None
     if len(value) > limit:
         raise FieldError(field, f"{len(value)} characters, at most {limit} are kept")
     return None if not value or (":" in value and is_government_id(value)) else value
+
+
+def web_address(document: Document, field: str) -> str | None:
+    """An address as text; the values of parameters that are secrets (`?access_token=`) are taken out."""
+    value = text(document, field)
+    return None if value is None else cleaned(value)
 
 
 def required_text(document: Document, field: str, *, limit: int = MAX_TEXT) -> str:

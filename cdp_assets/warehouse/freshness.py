@@ -13,7 +13,6 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
 
@@ -46,7 +45,7 @@ def facts_of(tenant: Tenant) -> dict[str, Any]:
     """
     return {
         "options": tenant.options.digest,
-        "day": str(tenant.now().astimezone(ZoneInfo(tenant.timezone)).date()),
+        "day": str(tenant.today()),
         "code": code_digest(),
     }
 

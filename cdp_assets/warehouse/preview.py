@@ -1,7 +1,8 @@
 """A few rows for people to look at, personal data masked.
 
-Belongs here: what an asset's page in the UI shows of its table. Every text is masked unless its column is known to
-hold no personal data, so that a new column is hidden until someone decides otherwise.
+Belongs here: what an asset's page in the UI shows of its table. A personal column is masked whatever it holds; every
+other text is masked unless its column is known to hold no personal data, so that a new column is hidden until someone
+decides otherwise.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from psycopg import sql
 
+from cdp_assets.cleaning.personal import personal_columns
 from cdp_assets.warehouse.connection import Connection
 
 OPEN_COLUMNS = frozenset(
@@ -46,13 +48,13 @@ def masked(value: Any) -> str:
 def preview(
     connection: Connection,
     rows_of: sql.Composed,
-    table: str,
+    relation: str,
     columns: Sequence[str],
     newest_by: str | None = None,
 ) -> str:
     """Rows as a Markdown table of the given columns: the newest, or any.
 
-    `rows_of` is what stands behind `from`, with its condition.
+    `rows_of` is what stands behind `from`, with its condition; `relation` is `schema.table`.
     """
     newest = sql.SQL("order by {} desc").format(sql.Identifier(newest_by)) if newest_by else sql.SQL("")
     rows = connection.execute(
@@ -62,10 +64,7 @@ def preview(
     ).fetchall()
     return markdown(
         columns,
-        (
-            [_shown(f"{table}.{name}", name, value) for name, value in zip(columns, row, strict=True)]
-            for row in rows
-        ),
+        ([_shown(relation, name, value) for name, value in zip(columns, row, strict=True)] for row in rows),
     )
 
 
@@ -76,13 +75,15 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
-def _shown(qualified: str, column: str, value: Any) -> str:
+def _shown(relation: str, column: str, value: Any) -> str:
     if value is None:
         return ""
+    if column in personal_columns(relation):
+        return masked(value)
     if isinstance(value, bool | int | float | Decimal):
         return str(value)
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M")
-    if column in OPEN_COLUMNS or qualified in OPEN_COLUMNS:
+    if column in OPEN_COLUMNS or f"{relation.rpartition('.')[2]}.{column}" in OPEN_COLUMNS:
         return str(value)[:60]
     return str(value.year) if isinstance(value, date) else masked(value)

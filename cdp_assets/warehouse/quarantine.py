@@ -62,8 +62,8 @@ def store(
             "set rev = excluded.rev, reason = excluded.reason, fields = excluded.fields, landed = excluded.landed, "
             "document = excluded.document, run_id = excluded.run_id, last_seen_at = now(), resolved_at = null, "
             "resolution = null, first_seen_at = case when q.resolved_at is null then q.first_seen_at else now() end "
-            "where (q.rev, q.reason, q.landed, q.resolved_at) is distinct from "
-            "(excluded.rev, excluded.reason, excluded.landed, null)",
+            "where (q.rev, q.reason, q.landed, q.document, q.resolved_at) is distinct from "
+            "(excluded.rev, excluded.reason, excluded.landed, excluded.document, null)",
             [
                 (tenant_id, collection, r.key, r.rev, r.reason, list(r.fields), r.landed, r.document, run_id)
                 for r in rejects
@@ -74,13 +74,14 @@ def store(
 def resolve(
     connection: Connection, tenant_id: str, collection: str, keys: Sequence[str], resolution: str
 ) -> int:
-    """Close the entries of these keys; the stored document is cleared.
+    """Close the entries of these keys; the document is cleared, and of the reason what names no value is left.
 
     Returns:
         Entries closed.
     """
     return connection.execute(
-        "update ops.quarantine set resolved_at = now(), resolution = %s, document = null "
+        "update ops.quarantine set resolved_at = now(), resolution = %s, document = null, "
+        "reason = coalesce(nullif(array_to_string(fields, ', '), ''), 'the document') || ' at fault' "
         "where tenant_id = %s and collection = %s and key = any(%s) and resolved_at is null",
         (resolution, tenant_id, collection, list(keys)),
     ).rowcount

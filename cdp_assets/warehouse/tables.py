@@ -71,5 +71,5 @@ def table_report(
     chosen = shows or [name for name in names if name != "tenant_id"][:MOST_SHOWN]
     with without_loops(connection):
         count = connection.execute(sql.SQL("select count(*) from {}").format(live)).fetchone()
-        shown = preview(connection, live, table, chosen, newest_by)
+        shown = preview(connection, live, f"{schema}.{table}", chosen, newest_by)
     return TableReport(count[0] if count else 0, columns, shown)

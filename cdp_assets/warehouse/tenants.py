@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
@@ -106,6 +107,10 @@ class Tenant:
     def now(self) -> datetime:
         """The tenant's clock, UTC: its option `as_of`, else the time."""
         return self.options.as_of or datetime.now(UTC)
+
+    def today(self) -> date:
+        """The day of the tenant's clock, in the zone where its days begin."""
+        return self.now().astimezone(ZoneInfo(self.timezone)).date()
 
 
 def shop_zone(shop: Mapping[str, Any] | None) -> str:

@@ -1,8 +1,12 @@
--- Orders of which lines of both sources count as purchases.
+-- Lines of LEO that count as purchases though the shop has their order, whose lines count as well.
 select
-    tenant_id,
-    order_number
-from {{ ref('int_purchases') }}
-where order_number is not null
-group by tenant_id, order_number
-having count(distinct source) > 1
+    purchases.tenant_id,
+    purchases.order_number,
+    purchases.txn_id
+from {{ ref('int_purchases') }} as purchases
+inner join {{ ref('int_order_links') }} as links
+    on
+        purchases.tenant_id = links.tenant_id
+        and purchases.order_number = links.transaction_id
+        and purchases.customer_key = links.customer_key
+where purchases.source = 'leo' and links.order_id is not null

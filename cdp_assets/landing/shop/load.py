@@ -23,6 +23,7 @@ from cdp_assets.landing.delete_guard import may_delete
 from cdp_assets.landing.shop.compare import VANISHED, Comparison
 from cdp_assets.landing.shop.keys import Keys
 from cdp_assets.landing.shop.model import Mode, Progress, ShopOptions, TableResult
+from cdp_assets.landing.shop.payload import Payloads
 from cdp_assets.landing.shop.queries import LOWEST_ID, Position, Queries
 from cdp_assets.landing.shop.shape import Shape
 from cdp_assets.landing.shop.stage import Stage
@@ -69,6 +70,7 @@ class TableLoad:
         self._queries = Queries(shape)
         self._ledger = Ledger(session.tenant_id, self._spec.collection)
         self._stage = Stage(session.connection, session.tenant_id, self._spec, self._queries, run_id=run_id)
+        self._payloads = Payloads(shape, self._stage.relation)
         self._keys = Keys(self._spec, self._stage.relation, options.default_region)
         self._rejected: set[str] = set()
         with session.transaction() as conn:
@@ -172,6 +174,7 @@ class TableLoad:
         """Land one page; what is given is the transaction and the count of its rows, to commit more with it."""
         with self._session.transaction() as conn:
             count = self._stage.fill(self._reader.blocks(query))
+            self._payloads.clean(conn)
             self._keys.write(conn)
             added, changed = (self._stage.insert(), 0) if is_fresh else self._stage.merge(guarded=guarded)
             rejected = self._quarantine(conn, are_strays=False)

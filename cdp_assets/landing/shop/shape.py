@@ -11,7 +11,8 @@ import json
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from cdp_assets.landing.redaction import is_secret_name
+from cdp_assets.cleaning import secrets
+from cdp_assets.cleaning.secret_names import is_secret_name
 from cdp_assets.landing.shop.specs import Column, TableSpec
 from cdp_assets.sources.model import SourceRejected
 from cdp_assets.sources.shop_catalog import SourceColumn, SourceTable
@@ -29,7 +30,8 @@ class Shape:
         columns: the shop's columns by the name of the landing column; columns of the spec that it lacks are absent.
         extra: columns that the spec does not know, kept in `_extra`.
         is_unique: no two rows have the same `id`, and none has none.
-        version: changes when spec, columns, time zone or (with keys) region do: rows have to be read again.
+        version: changes when spec, columns, time zone, region (with keys) or what a secret is (with extra columns) do:
+            rows have to be read again.
         notes: what a person may want to know.
         drift: what somebody should act on.
     """
@@ -91,7 +93,7 @@ def shape_of(spec: TableSpec, table: SourceTable, timezone: str, region: str) ->
         drift.append(f"left out, since their names are those of secrets: {', '.join(secret)}")
     key = table.columns["id"]
     return Shape(
-        spec, columns, extra, key.is_unique and not key.is_nullable, _version(spec, table, timezone, region),
+        spec, columns, extra, key.is_unique and not key.is_nullable, _version(spec, table, timezone, region, extra),
         tuple(notes), tuple(drift),
     )  # fmt: skip
 
@@ -118,9 +120,14 @@ def _wrong_type(column: Column, found: SourceColumn) -> str:
     )
 
 
-def _version(spec: TableSpec, table: SourceTable, timezone: str, region: str) -> str:
+def _version(
+    spec: TableSpec, table: SourceTable, timezone: str, region: str, extra: tuple[SourceColumn, ...]
+) -> str:
     found = sorted((column.name, column.type, column.is_readable) for column in table.columns.values())
-    digest = hashlib.sha256(
-        json.dumps([found, timezone, *([region] if spec.keys else [])]).encode()
-    ).hexdigest()
+    inputs: list[object] = [found, timezone]
+    if spec.keys:
+        inputs.append(region)
+    if extra:
+        inputs.append([secrets.VERSION, [column.name for column in extra]])
+    digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
     return f"{spec.collection}/{spec.version}/{digest[:12]}"

@@ -1,7 +1,7 @@
 """What is landed of a shop, table by table.
 
-Belongs here: tables, columns with kind, whether a shop must have them and whether they are personal data. Does not
-belong here: what a given shop has of it (`shape`). `raw.*` (migration 0003) has the same columns.
+Belongs here: tables, columns with kind, whether a shop must have them. Does not belong here: what a given shop has of
+it (`shape`), which columns are personal data (`cleaning.personal`). `raw.*` (migration 0003) has the same columns.
 """
 
 from __future__ import annotations
@@ -56,13 +56,11 @@ class Column:
 
     Attributes:
         required: a shop without it is not landed.
-        personal: a tombstone clears it.
     """
 
     name: str
     kind: Kind
     required: bool = False
-    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +103,6 @@ def _texts(*names: str) -> tuple[Column, ...]:
     return tuple(Column(name, Kind.TEXT) for name in names)
 
 
-def _personal(*names: str) -> tuple[Column, ...]:
-    return tuple(Column(name, Kind.TEXT, personal=True) for name in names)
-
-
 def _times(*names: str) -> tuple[Column, ...]:
     return tuple(Column(name, Kind.TIME) for name in names)
 
@@ -124,7 +118,7 @@ _OPTIONAL_STAMPS = (*_times("created_at"), *_required(_times("updated_at")))
 _TABLES = (
     TableSpec(
         "customers",
-        (*_KEY, *_required(_personal("name", "email", "phone", "address")), *_personal("crm_id"), *_STAMPS),
+        (*_KEY, *_required(_texts("name", "email", "phone", "address")), *_texts("crm_id"), *_STAMPS),
         required=True,
         version=2,
         keys=(("_email_key", "email"), ("_phone_key", "phone"), ("_name_key", "name")),
@@ -147,7 +141,7 @@ _TABLES = (
             *_KEY,
             *_texts("order_number", "channel", "currency"),
             *_required(_integers("customer_id"), _times("order_date"), _texts("status")),
-            *_required(_numbers("total_amount"), _personal("shipping_address")),
+            *_required(_numbers("total_amount"), _texts("shipping_address")),
             *_integers("promotion_id"),
             *_STAMPS,
         ),
@@ -168,7 +162,7 @@ _TABLES = (
         (
             *_KEY,
             *_integers("product_id", "customer_id", "rating"),
-            *_personal("title", "comment"),
+            *_texts("title", "comment"),
             *_OPTIONAL_STAMPS,
         ),
     ),
@@ -187,7 +181,7 @@ _TABLES = (
         (
             *_KEY,
             *_integers("customer_id", "product_id", "order_id"),
-            *_personal("visitor_id", "session_id", "url"),
+            *_texts("visitor_id", "session_id", "url"),
             *_texts("event_type"),
             *_times("event_time"),
             *_OPTIONAL_STAMPS,

@@ -14,6 +14,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
+from cdp_assets.cleaning.personal import personal_columns
 from cdp_assets.landing.document import redacted
 from cdp_assets.landing.shop.queries import Position, Queries
 from cdp_assets.landing.shop.specs import TableSpec
@@ -191,8 +192,8 @@ class Stage:
         Returns:
             Rows marked.
         """
-        scrubbed = [column.name for column in self._spec.columns if column.personal]
-        scrubbed += ["_extra", *(key for key, _ in self._spec.keys)]
+        # a column that this release does not know may hold anything
+        scrubbed = dict.fromkeys((*personal_columns(self._spec.collection), "_extra"))
         return self._connection.execute(
             sql.SQL(
                 "update {} as t set _deleted_at = now(), _etl_loaded_at = now(), _etl_run_id = %(run)s, {} "

@@ -4,7 +4,7 @@ with recursive categories as (
 
 ),
 
--- from the leaves' view: each category climbs to its top; twenty steps end a circle
+-- from the leaves' view: each category climbs to its top, or to the last one before it would meet itself
 climbed as (
 
     select
@@ -13,7 +13,7 @@ climbed as (
         category_name,
         parent_id,
         category_name as category_path,
-        1 as depth
+        array[category_id] as climbed_ids
     from categories
 
     union all
@@ -24,11 +24,11 @@ climbed as (
         climbed.category_name,
         parents.parent_id,
         parents.category_name || ' > ' || climbed.category_path as category_path,
-        climbed.depth + 1 as depth
+        climbed.climbed_ids || parents.category_id as climbed_ids
     from climbed
     inner join categories as parents
         on climbed.tenant_id = parents.tenant_id and climbed.parent_id = parents.category_id
-    where climbed.depth < 20
+    where parents.category_id <> all(climbed.climbed_ids)
 
 )
 
@@ -37,6 +37,7 @@ select distinct on (tenant_id, category_id)
     category_id,
     category_name,
     category_path,
-    depth
+    cardinality(climbed_ids) as depth,
+    coalesce(parent_id = any(climbed_ids), false) as is_in_circle
 from climbed
-order by tenant_id asc, category_id asc, depth desc
+order by tenant_id asc, category_id asc, cardinality(climbed_ids) desc

@@ -18,34 +18,14 @@ products as (
 ),
 
 -- LEO's events name a product by its stock code
-products_by_sku as (
-
-    select
-        tenant_id,
-        sku_key,
-        coalesce(min(product_key) filter (where source = 'shop'), min(product_key)) as product_key
-    from product_links
-    where sku_key is not null
-    group by tenant_id, sku_key
-
-),
-
 product_references as (
 
     select
         tenant_id,
-        'sku:' || sku_key as reference,
-        product_key
-    from products_by_sku
-
-    union all
-
-    select
-        tenant_id,
-        'shop:' || source_id as reference,
+        source || ':' || source_id as reference,
         product_key
     from product_links
-    where source = 'shop'
+    where source in ('shop', 'sku')
 
 )
 

@@ -1,3 +1,4 @@
+-- The one place that says which product a stock code is.
 with shop as (
 
     select
@@ -28,6 +29,18 @@ first_by_sku as (
     where sku_key is not null
     group by tenant_id, sku_key
 
+),
+
+leo_by_sku as (
+
+    select
+        tenant_id,
+        sku_key,
+        min(leo_product_key) as leo_product_key
+    from leo
+    where sku_key is not null
+    group by tenant_id, sku_key
+
 )
 
 select
@@ -51,3 +64,17 @@ select
 from leo
 left join first_by_sku
     on leo.tenant_id = first_by_sku.tenant_id and leo.sku_key = first_by_sku.sku_key
+
+union all
+
+-- events name a product by its stock code alone
+select
+    coalesce(first_by_sku.tenant_id, leo_by_sku.tenant_id) as tenant_id,
+    'sku' as source,
+    coalesce(first_by_sku.sku_key, leo_by_sku.sku_key) as source_id,
+    coalesce(first_by_sku.sku_key, leo_by_sku.sku_key) as sku_key,
+    coalesce('shop:' || first_by_sku.product_id, 'leo:' || leo_by_sku.leo_product_key) as product_key,
+    'sku' as link_rule
+from first_by_sku
+full outer join leo_by_sku
+    on first_by_sku.tenant_id = leo_by_sku.tenant_id and first_by_sku.sku_key = leo_by_sku.sku_key

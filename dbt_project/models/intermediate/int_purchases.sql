@@ -28,22 +28,19 @@ product_links as (
 
 ),
 
-shop_orders as (
+order_links as (
 
-    select distinct
-        tenant_id,
-        order_number
-    from orders
+    select * from {{ ref('int_order_links') }}
 
 ),
 
-leo_orders as (
+known_to_both as (
 
     select distinct
         tenant_id,
-        transaction_id
-    from transactions
-    where transaction_id is not null
+        order_id
+    from order_links
+    where order_id is not null
 
 ),
 
@@ -64,26 +61,43 @@ shop_lines as (
         order_items.item_price,
         order_items.line_total,
         orders.currency,
-        leo_orders.transaction_id is not null as is_known_to_both,
+        known_to_both.order_id is not null as is_known_to_both,
         greatest(order_items.updated_at, orders.updated_at) as updated_at
     from order_items
     left join orders
         on order_items.tenant_id = orders.tenant_id and order_items.order_id = orders.order_id
-    left join leo_orders
-        on orders.tenant_id = leo_orders.tenant_id and orders.order_number = leo_orders.transaction_id
+    left join known_to_both
+        on orders.tenant_id = known_to_both.tenant_id and orders.order_id = known_to_both.order_id
 
 ),
 
--- an order that the shop knows is told by the shop alone
+leo_people as (
+
+    select
+        transactions.*,
+        coalesce(customer_links.customer_key, 'unknown') as customer_key
+    from transactions
+    left join customer_links
+        on
+            transactions.tenant_id = customer_links.tenant_id
+            and customer_links.source = 'leo'
+            and transactions.profile_id = customer_links.source_id
+
+),
+
+-- an order that the shop knows counts with the shop's lines alone
 leo_lines as (
 
-    select transactions.*
-    from transactions
-    left join shop_orders
+    select
+        leo_people.*,
+        coalesce(order_links.order_key, 'leo:' || leo_people.txn_id) as order_key
+    from leo_people
+    left join order_links
         on
-            transactions.tenant_id = shop_orders.tenant_id
-            and transactions.transaction_id = shop_orders.order_number
-    where shop_orders.order_number is null
+            leo_people.tenant_id = order_links.tenant_id
+            and leo_people.transaction_id = order_links.transaction_id
+            and leo_people.customer_key = order_links.customer_key
+    where order_links.order_id is null
 
 )
 
@@ -126,11 +140,11 @@ select
     leo_lines.tenant_id,
     'leo:' || leo_lines.txn_id as purchase_key,
     'leo' as source,
-    'leo:' || coalesce(leo_lines.transaction_id, leo_lines.txn_id) as order_key,
+    leo_lines.order_key,
     leo_lines.transaction_id as order_number,
     null::bigint as order_item_id,
     leo_lines.txn_id,
-    coalesce(customer_links.customer_key, 'unknown') as customer_key,
+    leo_lines.customer_key,
     coalesce(product_links.product_key, 'unknown') as product_key,
     'unknown' as channel,
     leo_lines.order_status,
@@ -142,11 +156,6 @@ select
     false as is_known_to_both,
     leo_lines.updated_at
 from leo_lines
-left join customer_links
-    on
-        leo_lines.tenant_id = customer_links.tenant_id
-        and customer_links.source = 'leo'
-        and leo_lines.profile_id = customer_links.source_id
 left join product_links
     on
         leo_lines.tenant_id = product_links.tenant_id

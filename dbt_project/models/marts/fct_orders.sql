@@ -59,11 +59,11 @@ leo_orders as (
 
     select
         tenant_id,
-        transaction_id as order_number,
-        sum(line_total) as leo_total
-    from {{ ref('stg_leo__transactions') }}
-    where transaction_id is not null
-    group by tenant_id, transaction_id
+        order_id,
+        sum(leo_total) as leo_total
+    from {{ ref('int_order_links') }}
+    where order_id is not null
+    group by tenant_id, order_id
 
 ),
 
@@ -139,11 +139,11 @@ select
     numbered.max_item_price,
     numbered.order_seq,
     numbered.order_seq = 1 as is_first_order,
-    numbered.source = 'shop' and leo_orders.order_number is not null as is_known_to_both,
+    numbered.source = 'shop' and leo_orders.order_id is not null as is_known_to_both,
     case when numbered.source = 'leo' then numbered.calculated_total else leo_orders.leo_total end as leo_total,
     numbered.created_at,
     numbered.updated_at
 from numbered
 left join leo_orders
-    on numbered.tenant_id = leo_orders.tenant_id and numbered.order_number = leo_orders.order_number
+    on numbered.tenant_id = leo_orders.tenant_id and numbered.order_id = leo_orders.order_id
 left join statuses on numbered.order_status = statuses.order_status

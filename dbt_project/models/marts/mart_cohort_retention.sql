@@ -10,7 +10,7 @@ with active_months as (
         customer_key,
         date_trunc('month', date_day::timestamp)::date as active_month
     from {{ ref('fct_orders') }}
-    where is_revenue and customer_key <> 'unknown' and date_day is not null
+    where is_revenue and customer_key <> 'unknown' and date_day <= {{ today() }}
 
 ),
 
@@ -57,11 +57,11 @@ cohorts as (
 
 last_month as (
 
-    select max(active_month) as active_month from active_months
+    select date_trunc('month', {{ today() }}::timestamp)::date as active_month
 
 ),
 
--- Every month up to the tenant's last one, so that a month in which nobody came back shows as none.
+-- Every month up to today's, so that a month in which nobody came back shows as none.
 months as (
 
     select

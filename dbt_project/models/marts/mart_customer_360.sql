@@ -16,13 +16,13 @@ with customers as (
 orders as (
 
     select * from {{ ref('fct_orders') }}
+    where date_day is null or date_day <= {{ today() }}
 
 ),
 
--- Today is the day of the tenant's last order, not the clock's: a second run on the same data says the same.
 today as (
 
-    select max(date_day) as as_of_day from orders
+    select {{ today() }} as as_of_day
 
 ),
 
@@ -73,7 +73,9 @@ favourite_categories as (
     from {{ ref('fct_sales') }} as sales
     inner join {{ ref('dim_products') }} as products
         on sales.tenant_id = products.tenant_id and sales.product_version_key = products.product_version_key
-    where sales.is_revenue and products.product_category is not null
+    where
+        sales.is_revenue and products.product_category is not null
+        and (sales.date_day is null or sales.date_day <= {{ today() }})
     group by sales.customer_key, products.product_category
     order by sales.customer_key asc, sum(sales.item_quantity) desc, products.product_category asc
 
@@ -90,17 +92,53 @@ reviewed as (
 
 ),
 
+events as (
+
+    select
+        *,
+        {{ local_day('event_at') }} as event_day
+    from {{ ref('int_events') }}
+    where {{ local_day('event_at') }} <= {{ today() }}
+
+),
+
+-- Both sources log visits: an event within a second of one of its kind by the same customer is the same act.
+recent_events as (
+
+    select
+        events.customer_key,
+        events.event_at - lag(events.event_at) over (
+            partition by
+                events.customer_key,
+                translate(lower(events.event_type), '_ ', '--'),
+                events.product_key
+            order by events.event_at, events.event_key
+        ) <= interval '1 second' as is_repeat
+    from events
+    cross join today
+    where events.event_day > today.as_of_day - 30
+
+),
+
+recent as (
+
+    select
+        customer_key,
+        count(*) as events_30d
+    from recent_events
+    where is_repeat is not true
+    group by customer_key
+
+),
+
 visited as (
 
     select
         events.customer_key,
-        count(*) filter (
-            where {{ local_day('events.event_at') }} > today.as_of_day - 30
-            and {{ local_day('events.event_at') }} <= today.as_of_day
-        ) as events_30d,
+        max(recent.events_30d) as events_30d,
         max(events.event_at) as last_event_at
-    from {{ ref('int_events') }} as events
-    cross join today
+    from events
+    left join recent on events.customer_key = recent.customer_key
     group by events.customer_key
 
 ),

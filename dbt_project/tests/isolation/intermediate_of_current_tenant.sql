@@ -8,6 +8,7 @@
     'int_event_references',
     'int_events',
     'int_order_items_enriched',
+    'int_order_links',
     'int_orders_enriched',
     'int_product_links',
     'int_products',

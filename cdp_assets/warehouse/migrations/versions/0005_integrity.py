@@ -7,6 +7,7 @@ down_revision = "0004"
 
 FILES = (
     "0005_changes.sql",
+    "0005_clearing.sql",
     "0005_gates.sql",
     "0005_transform.sql",
     "0005_keys.sql",
