@@ -40,6 +40,7 @@ def test_a_row_has_the_columns_of_the_contract_in_their_order(collection: str) -
     contract = CONTRACTS[collection]
     document = BUILDERS[collection]()
     assert list(contract.map(document, OPTIONS).values) == list(contract.schema.columns())
+    assert next(iter(contract.schema.columns())) == contract.key, "what is hashed leaves the first out"
     assert list(landed(document)) == [*contract.schema.columns(), contract.document_column, "content_hash"]
 
 
