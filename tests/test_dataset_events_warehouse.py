@@ -316,14 +316,22 @@ def test_the_step_of_the_graph_reports_tables_checks_and_versions(tenant: Tenant
         assert (store.latest(table, name), manifest.letter) == (manifest.version, "F")
         assert metadata["dagster/row_count"] == manifest.rows
     assert {"Funnel purchase", "Funnel purchase_7d"} < set(shown["funnel_daily"])
+    assert "Sessions per day" in shown["session_funnel"]
     tenant.leo("b", 1)
     result = materialize()
-    written = {
-        each.asset_key.path[-1]: each.materialization.metadata["rows_written"].value
+    newest = {
+        each.asset_key.path[-1]: {name: item.value for name, item in each.materialization.metadata.items()}
         for each in result.get_asset_materialization_events()
         if each.asset_key is not None
     }
-    assert (written["events_enriched"], written["session_funnel"]) == (1, 1)
+    # a run of 15 minutes shows what there is, and says what it wrote
+    for table, metadata in newest.items():
+        (rows,) = tenant.marts.read(f"select count(*) as n from datasets.{table}")
+        assert metadata["dagster/row_count"] == rows["n"], table
+        assert set(shown[table]) - {"version"} == set(metadata), table
+    assert [newest[table]["full"] for table in newest] == [False] * len(CONTRACTS)
+    assert (newest["events_enriched"]["rows_written"], newest["session_funnel"]["rows_written"]) == (1, 1)
+    assert newest["events_enriched"]["dagster/row_count"] == 2
 
 
 def test_tenants_see_only_their_own_events(tenant: Tenant) -> None:

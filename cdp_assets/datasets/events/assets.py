@@ -6,6 +6,7 @@ them.
 """
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -20,9 +21,11 @@ from cdp_assets.datasets.current import EVENTS, events_recipe
 from cdp_assets.datasets.events.checks import CHECKS
 from cdp_assets.datasets.events.contract import CONTRACTS
 from cdp_assets.datasets.events.funnels import FunnelError
-from cdp_assets.datasets.events.pictures import funnel_charts, sessions_per_day
+from cdp_assets.datasets.events.pictures import DAYS, funnel_charts, sessions_per_day
 from cdp_assets.datasets.events.run import Outcome, refresh
+from cdp_assets.datasets.events.store import WarehouseStore
 from cdp_assets.datasets.events.versions import publish_versions
+from cdp_assets.datasets.model import Scope
 from cdp_assets.partitions import tenants
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
 from cdp_assets.warehouse.registry import Summary
@@ -129,7 +132,7 @@ def events(
     for table in CONTRACTS:
         yield dg.MaterializeResult(
             asset_key=KEYS[table],
-            metadata=_metadata(warehouse, tenant_id, table, outcome, versions.get(table)),
+            metadata=_metadata(warehouse, scope, table, outcome, versions.get(table)),
         )
 
 
@@ -147,31 +150,38 @@ def _tell(summary: Summary, outcome: Outcome) -> None:
 
 
 def _metadata(
-    warehouse: Warehouse, tenant_id: str, table: str, outcome: Outcome, version: str | None
+    warehouse: Warehouse, scope: Scope, table: str, outcome: Outcome, version: str | None
 ) -> dict[str, Any]:
-    """What changed; of a full run the table, its version and pictures, too, which cost a look at all of it."""
+    """What changed, and the table as it is now: after a run of 15 minutes as after a full one."""
     written = outcome.written.get(table)
-    found: dict[str, Any] = {
+    with warehouse.tenant(scope.tenant_id) as conn:
+        seen = table_metadata(table_report(conn, scope.tenant_id, "datasets", table, shows=SHOWS[table]))
+        shown = _charts(WarehouseStore(conn, scope.tenant_id), table, scope.as_of + timedelta(days=1))
+    return {
+        **seen,
         "rows_written": written.rows if written else 0,
         "changed_events": outcome.changed,
         "superseded_sessions": outcome.superseded,
         "full": outcome.is_full,
+        **({} if version is None else {"version": version}),
+        **{title: dg.MetadataValue.md(pictures.markdown(each, title)) for title, each in shown.items()},
     }
-    if not outcome.is_full:
-        return found
-    with warehouse.tenant(tenant_id) as conn:
-        found |= table_metadata(table_report(conn, tenant_id, "datasets", table, shows=SHOWS[table]))
-    if version is not None:
-        found["version"] = version
-    shown = {}
+
+
+def _charts(store: WarehouseStore, table: str, today: date) -> dict[str, Any]:
+    """Title -> picture of a table's newest days."""
+    first = today - timedelta(days=DAYS - 1)
     if table == "funnel_daily":
-        shown = funnel_charts(outcome.audit.daily)
-    elif table == "session_funnel":
-        figure = sessions_per_day(outcome.audit.tables.session_funnel)
-        shown = {"Sessions per day": figure} if figure else {}
-    return found | {
-        title: dg.MetadataValue.md(pictures.markdown(each, title)) for title, each in shown.items()
-    }
+        return funnel_charts(
+            store.of_days(table, "day", CONTRACTS[table].column_names(), first, today).sort(
+                "funnel_id", "day", "step"
+            )
+        )
+    if table == "session_funnel":
+        found = store.of_days(table, "started_on", ("started_on", "is_bot", "converted"), first, today)
+        figure = sessions_per_day(found)
+        return {"Sessions per day": figure} if figure else {}
+    return {}
 
 
 assets = [events]

@@ -1,4 +1,7 @@
-"""Pictures of dataset F: how far members of a funnel get, and sessions by day."""
+"""Pictures of dataset F: how far members of a funnel get, and sessions by day.
+
+Belongs here: drawing rows up to the tenant's today; who calls leaves out what lies ahead.
+"""
 
 from __future__ import annotations
 

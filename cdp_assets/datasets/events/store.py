@@ -274,6 +274,17 @@ class WarehouseStore:
         )
         return found.with_columns(pl.col(name).str.json_decode(schema[name]) for name in lists)
 
+    def of_days(self, table: str, day: str, columns: Sequence[str], first: date, last: date) -> pl.DataFrame:
+        """Some columns of the rows of a table whose `day` (a column) lies between two days, both included."""
+        types = CONTRACTS[table].create_empty().schema
+        query = sql.SQL("select {} from {} where {} between %(first)s and %(last)s").format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.Identifier("datasets", table),
+            sql.Identifier(day),
+        )
+        schema = {name: types[name] for name in columns}
+        return read_frame(self._connection, query, schema, {"first": first, "last": last})
+
     def session_ids(self) -> pl.DataFrame:
         """Ids of all sessions."""
         return self._read("select session_id from datasets.session_funnel", {"session_id": pl.String})
