@@ -6,8 +6,8 @@ an asset does (its stage).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +15,12 @@ import dagster as dg
 
 from cdp_assets import policies
 from cdp_assets.partitions import TENANT_DIMENSION, tenants
+from cdp_assets.warehouse import locks
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.freshness import Recipe
 from cdp_assets.warehouse.registry import Summary, Trigger, record_run
 from cdp_assets.warehouse.tables import TableReport
+from cdp_assets.warehouse.tenants import TenantError, active_tenant
 
 
 def tenant_table(
@@ -54,6 +56,7 @@ def tenant_of(context: dg.AssetExecutionContext) -> str:
     return key.keys_by_dimension[TENANT_DIMENSION] if isinstance(key, dg.MultiPartitionKey) else key
 
 
+@contextmanager
 def recorded(
     context: dg.AssetExecutionContext,
     warehouse: Warehouse,
@@ -61,19 +64,32 @@ def recorded(
     as_of: datetime | None = None,
     *,
     recipe: Recipe | None = None,
-) -> AbstractContextManager[Summary]:
-    """An entry of `ops.etl_runs` around the run of one asset for one partition; `dataset` is `schema.table`."""
-    return record_run(
-        warehouse,
-        tenant_of(context),
-        dataset,
-        partition_key=context.partition_key,
-        trigger=_trigger(context.run.tags),
-        orchestrator_run_id=context.run.run_id,
-        attempt=context.retry_number + 1,
-        as_of=as_of,
-        recipe=recipe,
-    )
+    alone: str | None = None,
+) -> Iterator[Summary]:
+    """An entry of `ops.etl_runs` around the run of one asset for one partition; `dataset` is `schema.table`.
+
+    The run is a writer of its tenant as long as it lasts: the tenant is not removed meanwhile. What it has `alone` no
+    other run writes; it waits for the one that does.
+    """
+    tenant_id = tenant_of(context)
+    with locks.writing(warehouse, tenant_id, dataset, thing=alone) as require_held:
+        try:
+            active_tenant(warehouse, tenant_id)  # it may have been removed or suspended while this run waited
+        except TenantError as error:
+            raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
+        with record_run(
+            warehouse,
+            tenant_id,
+            dataset,
+            partition_key=context.partition_key,
+            trigger=_trigger(context.run.tags),
+            orchestrator_run_id=context.run.run_id,
+            attempt=context.retry_number + 1,
+            as_of=as_of,
+            recipe=recipe,
+        ) as summary:
+            yield summary
+            require_held()
 
 
 def _trigger(tags: Mapping[str, str]) -> Trigger:

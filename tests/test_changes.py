@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from cdp_assets.warehouse import freshness
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.registry import record_run
 from tests.conftest import Server
 from tests.rows import Conn, insert, tenant_tables
 
@@ -244,6 +246,21 @@ def test_folding_keeps_every_counter(warehouse: Warehouse, owner: Conn) -> None:
         assert reader.execute("select ops.change_of('acme', 'raw')").fetchone() == (5,)
     assert (counter(owner, "raw"), counter(owner, "cdp"), counter(owner, "raw", tenant="lotus")) == (5, 5, 5)
     assert owner.execute("select count(*) from ops.change where tenant_id = 'acme'").fetchone() == (2,)
+
+
+def test_a_build_folds_what_was_counted_once_it_is_much(
+    warehouse: Warehouse, owner: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "FOLDED_FROM", 3)
+    for key in range(4):
+        owner.execute(
+            "insert into raw.promotions (tenant_id, id, updated_at) values ('acme', %s, now())", (key,)
+        )
+    with record_run(warehouse, "acme", "dbt", recipe=freshness.Recipe(("raw",), ("marts",))):
+        pass
+    assert owner.execute("select changes from ops.change where tenant_id = 'acme'").fetchall() == [(4,)]
+    with warehouse.tenant("acme") as conn:
+        assert freshness.current_run(conn, "acme", "dbt", freshness.Recipe(("raw",), ("marts",))) == {}
 
 
 def test_folding_in_a_transaction_that_has_written_keeps_its_change(warehouse: Warehouse) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from cdp_assets.landing.shop.extract import extract
 from cdp_assets.landing.shop.specs import SPECS
+from cdp_assets.warehouse import locks
 from cdp_assets.warehouse.connection import Warehouse
-from cdp_assets.warehouse.ledger import Busy, Ledger
-from cdp_assets.warehouse.tenants import Tenant
+from cdp_assets.warehouse.ledger import Ledger
+from cdp_assets.warehouse.tenants import Tenant, TenantError, set_status
 from tests.conftest import Server
 from tests.shop_support import (
     FULL,
@@ -217,11 +218,29 @@ def test_a_table_that_another_run_loads_is_left_to_it(
 ) -> None:
     monkeypatch.setattr("cdp_assets.landing.shop.extract.LOCK_PATIENCE_S", 1)
     with warehouse.session(T) as session:
-        Ledger(T, "raw.orders").lock(session.connection)
+        locks.take(session.connection, T, "raw.orders")
         results = extract(warehouse, T, small.source(), mode="window", options=PROMPT)
-    assert isinstance(results["orders"].error, Busy)
+    assert results["orders"].error is None
+    assert results["orders"].mode == "skipped"
+    (note,) = results["orders"].notes
+    assert note.startswith(f"skipped: another run is at work on raw.orders of tenant {T}: ")
     assert results["customers"].added == 5
-    assert "order_items" in results
+    assert results["order_items"].added > 0
+
+
+def test_a_load_stops_at_the_page_after_its_tenant_was_suspended(
+    small: TestShop, warehouse: Warehouse, acme: Tenant
+) -> None:
+    def suspend(_: str) -> None:
+        set_status(warehouse, T, "suspended")
+
+    options = replace(PROMPT, page_rows=2, max_workers=1)
+    with pytest.raises(TenantError, match="was suspended: the run stops here"):
+        extract(warehouse, T, small.source(), mode="full", options=options, progress=suspend)
+    assert sum(len(landed(warehouse, T, table)) for table in SPECS) == 2
+    set_status(warehouse, T, "active")
+    small.extract(warehouse, T)
+    assert_in_step(small, warehouse, T)
 
 
 def test_only_tables_that_are_asked_for_are_read(small: TestShop, warehouse: Warehouse, acme: Tenant) -> None:

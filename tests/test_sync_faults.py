@@ -15,8 +15,9 @@ from cdp_assets.landing.contract import Contract
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.sync import CollectionSync, Mode, SyncResult
 from cdp_assets.sources.model import CONVERSION, PROFILE, CursorLost, SourceUnavailable
+from cdp_assets.warehouse import locks
 from cdp_assets.warehouse.connection import Warehouse
-from cdp_assets.warehouse.ledger import Busy, Ledger
+from cdp_assets.warehouse.locks import Busy
 from tests.conftest import Server
 from tests.databases import shared_database
 from tests.landing_support import (
@@ -188,7 +189,7 @@ def test_a_server_that_drops_the_connection_ends_the_run_and_the_next_completes_
 def test_of_two_runs_of_one_tenant_one_loads_and_the_other_is_told_so(
     warehouse: Warehouse, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(Ledger.lock.__kwdefaults__, "wait_s", 1)
+    monkeypatch.setitem(locks.take.__kwdefaults__, "wait_s", 1)
     source, other = (
         MemorySource({PROFILE: some(PROFILE, 1_000)}, page=200),
         MemorySource({PROFILE: some(PROFILE, 9)}),
@@ -204,7 +205,7 @@ def test_of_two_runs_of_one_tenant_one_loads_and_the_other_is_told_so(
     with ThreadPoolExecutor() as pool:
         winner: Future[SyncResult] = pool.submit(land_one, warehouse, tenant, source, PROFILE)
         assert is_in.wait(30)
-        with pytest.raises(Busy, match=f"another run is loading cdp_profile of tenant {tenant}"):
+        with pytest.raises(Busy, match=f"another run is at work on cdp_profile of tenant {tenant}"):
             land_one(warehouse, tenant, other, PROFILE)
         assert not other.given
         assert land_one(warehouse, tenant, source, CONVERSION).written.read == 0  # another collection is free

@@ -10,10 +10,11 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from cdp_assets.warehouse import quarantine
+from cdp_assets.warehouse import locks, quarantine
 from cdp_assets.warehouse.bulk import BulkLoader, Target, is_bad_value, tombstone
 from cdp_assets.warehouse.connection import Connection, Warehouse
-from cdp_assets.warehouse.ledger import Busy, Ledger, Sweep
+from cdp_assets.warehouse.ledger import Ledger, Sweep
+from cdp_assets.warehouse.locks import Busy
 
 # -- bulk load ---------------------------------------------------------------------------------------------------------
 
@@ -124,14 +125,14 @@ def test_a_fault_of_the_server_is_no_bad_value(pipeline_dsn: str, statement: Lit
 def test_a_collection_is_loaded_by_one_run_at_a_time(warehouse: Warehouse) -> None:
     with warehouse.session("acme") as second:
         with warehouse.session("acme") as first:
-            Ledger("acme", "cdp_profile").lock(first.connection)
-            Ledger("acme", "cdp_segment").lock(second.connection, wait_s=1)
-            Ledger("lotus", "cdp_profile").lock(second.connection, wait_s=1)
+            locks.take(first.connection, "acme", "cdp_profile")
+            locks.take(second.connection, "acme", "cdp_segment", wait_s=1)
+            locks.take(second.connection, "lotus", "cdp_profile", wait_s=1)
             began = monotonic()
-            with pytest.raises(Busy, match="another run is loading cdp_profile of tenant acme"):
-                Ledger("acme", "cdp_profile").lock(second.connection, wait_s=1)
+            with pytest.raises(Busy, match="another run is at work on cdp_profile of tenant acme"):
+                locks.take(second.connection, "acme", "cdp_profile", wait_s=1)
             assert monotonic() - began < 5
-        Ledger("acme", "cdp_profile").lock(second.connection, wait_s=5)  # the holder's connection has closed
+        locks.take(second.connection, "acme", "cdp_profile", wait_s=5)  # the holder's connection has closed
 
 
 def test_a_watermark_never_moves_back(warehouse: Warehouse) -> None:

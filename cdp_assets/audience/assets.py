@@ -48,7 +48,7 @@ def _asset(
     shows: Sequence[str],
     work: Work,
 ) -> dg.AssetsDefinition:
-    key = dg.AssetKey(["audience", table])
+    key, name = dg.AssetKey(["audience", table]), f"audience.{table}"
 
     @tenant_table(
         "audience",
@@ -80,7 +80,7 @@ def _asset(
                 return
             made_of = recipe(conn, tenant, segment_id, table)
         as_of = last_whole_day(tenant.now(), tenant.timezone)
-        with recorded(context, warehouse, f"audience.{table}", recipe=made_of) as summary:
+        with recorded(context, warehouse, name, recipe=made_of, alone=f"{name} {segment_id}") as summary:
             with warehouse.tenant(tenant_id) as conn:
                 shown = work(conn, Audience(conn, tenant_id, segment_id, as_of), summary)
             with warehouse.tenant(tenant_id) as conn:

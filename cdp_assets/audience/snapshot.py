@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from psycopg.rows import class_row
 
-from cdp_assets.warehouse.connection import Connection
+from cdp_assets.warehouse.connection import Connection, without_loops
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def take(
 ) -> tuple[Snapshot, bool]:
     """Compare who is in the segment with the newest snapshot; a difference makes the next one.
 
-    Inside a transaction of the tenant. Two runs at once wait for each other.
+    Inside a transaction of the tenant. The caller keeps two runs of a segment apart (`warehouse.locks`).
 
     Returns:
         The newest snapshot, and whether it was taken now.
@@ -68,36 +68,34 @@ def take(
         "name": name,
         "definition": definition_hash,
     }
-    connection.execute(
-        "select pg_advisory_xact_lock(hashtextextended('audience ' || %(tenant)s || '|' || %(segment)s, 0))",
-        scope,
-    )
-    connection.execute(
-        "create temporary table found_members on commit drop as "
-        "with members as materialized (select profile_id, joined_at from staging.stg_leo__segments "
-        "where segment_id = %(segment)s), links as materialized (select source_id, customer_key "
-        "from intermediate.int_customer_links where source = 'leo') "
-        "select links.customer_key as customer_id, min(members.profile_id) as cdp_profile_id, "
-        "min(members.joined_at) as joined_at from members inner join links on members.profile_id = links.source_id "
-        "group by links.customer_key",
-        scope,
-    )
-    before = latest(connection, tenant_id, segment_id)
-    number = before.snapshot + 1 if before else 1
-    gone = connection.execute(
-        "update audience.segment_member as m set until_snapshot = %(number)s where m.tenant_id = %(tenant)s "
-        "and m.segment_id = %(segment)s and m.until_snapshot is null "
-        "and not exists (select from found_members as f where f.customer_id = m.customer_id)",
-        {**scope, "number": number},
-    ).rowcount
-    new = connection.execute(
-        "insert into audience.segment_member (tenant_id, segment_id, customer_id, from_snapshot, cdp_profile_id, "
-        "joined_at) select %(tenant)s, %(segment)s, f.customer_id, %(number)s, f.cdp_profile_id, f.joined_at "
-        "from found_members as f where not exists (select from audience.segment_member as m "
-        "where m.tenant_id = %(tenant)s and m.segment_id = %(segment)s and m.customer_id = f.customer_id "
-        "and m.until_snapshot is null)",
-        {**scope, "number": number},
-    ).rowcount
+    with without_loops(connection):
+        connection.execute(
+            "create temporary table found_members on commit drop as "
+            "with members as materialized (select profile_id, joined_at from staging.stg_leo__segments "
+            "where segment_id = %(segment)s), links as materialized (select source_id, customer_key "
+            "from intermediate.int_customer_links where source = 'leo') "
+            "select links.customer_key as customer_id, min(members.profile_id) as cdp_profile_id, "
+            "min(members.joined_at) as joined_at from members inner join links on members.profile_id = links.source_id "
+            "group by links.customer_key",
+            scope,
+        )
+        connection.execute("analyze found_members")
+        before = latest(connection, tenant_id, segment_id)
+        number = before.snapshot + 1 if before else 1
+        gone = connection.execute(
+            "update audience.segment_member as m set until_snapshot = %(number)s where m.tenant_id = %(tenant)s "
+            "and m.segment_id = %(segment)s and m.until_snapshot is null "
+            "and not exists (select from found_members as f where f.customer_id = m.customer_id)",
+            {**scope, "number": number},
+        ).rowcount
+        new = connection.execute(
+            "insert into audience.segment_member (tenant_id, segment_id, customer_id, from_snapshot, cdp_profile_id, "
+            "joined_at) select %(tenant)s, %(segment)s, f.customer_id, %(number)s, f.cdp_profile_id, f.joined_at "
+            "from found_members as f where not exists (select from audience.segment_member as m "
+            "where m.tenant_id = %(tenant)s and m.segment_id = %(segment)s and m.customer_id = f.customer_id "
+            "and m.until_snapshot is null)",
+            {**scope, "number": number},
+        ).rowcount
     connection.execute("drop table found_members")
     if before is not None and not new and not gone and before.definition_hash == definition_hash:
         return before, False

@@ -81,7 +81,7 @@ def _mendable() -> tuple[type[Exception], ...]:
     from cdp_assets.settings import SettingsError
     from cdp_assets.sources.model import SourceError
     from cdp_assets.warehouse.connection import WarehouseError
-    from cdp_assets.warehouse.ledger import Busy
+    from cdp_assets.warehouse.locks import Busy
     from cdp_assets.warehouse.tenants import TenantError
 
     return (

@@ -13,6 +13,7 @@ from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.replay import replay as replay_entries
 from cdp_assets.landing.shop.specs import SPECS
 from cdp_assets.opening import Sources, open_warehouse
+from cdp_assets.warehouse import locks
 from cdp_assets.warehouse import quarantine as store
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.tenants import TenantError
@@ -95,7 +96,11 @@ def replay(tenant_id: str, collection: str | None, key: str | None) -> None:
     A sync does the same for documents that changed in the source; replay is for contracts that changed. Rows of the
     shop need none: every load lands what was mended there.
     """
-    with open_warehouse() as warehouse, Sources().of(warehouse, tenant_id) as (tenant, source):
+    with (
+        open_warehouse() as warehouse,
+        locks.writing(warehouse, tenant_id, "cdp quarantine replay", wait_s=10),
+        Sources().of(warehouse, tenant_id) as (tenant, source),
+    ):
         done = replay_entries(
             warehouse,
             tenant_id,

@@ -14,12 +14,17 @@ from cdp_assets import keys
 from cdp_assets.cli.terminal import err, out, table
 from cdp_assets.opening import Sources, open_artifacts, open_warehouse
 from cdp_assets.settings import get_settings
+from cdp_assets.warehouse import locks
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.locks import Busy
 from cdp_assets.warehouse.tenants import Tenant, TenantError, shop_zone
 
 if TYPE_CHECKING:
     from cdp_assets.landing.identity import Likeness
+
+PATIENCE_S = 10
+"""How long a command waits for runs in progress; a server needs seconds to notice that a killed one is gone."""
 
 
 class TenantId(click.ParamType):  # type: ignore[type-arg]
@@ -253,10 +258,14 @@ def _warn_of_faults(tenant: Tenant) -> None:
 @tenants.command()
 @click.argument("tenant_id", type=TENANT)
 def suspend(tenant_id: str) -> None:
-    """Stop all runs of a tenant; its data stays."""
+    """Stop all runs of a tenant; its data stays. Runs in progress stop at their next batch or step."""
     with open_warehouse() as warehouse:
         registry.set_status(warehouse, tenant_id, "suspended")
-    out.print(f"{tenant_id} is suspended")
+        try:
+            with locks.alone(warehouse, tenant_id, wait_s=PATIENCE_S):
+                out.print(f"{tenant_id} is suspended; no run is in progress")
+        except Busy as busy:
+            out.print(f"{tenant_id} is suspended; at its next batch or step stops what goes on: {busy}")
 
 
 @tenants.command()
@@ -272,14 +281,24 @@ def resume(tenant_id: str) -> None:
 @click.argument("tenant_id", type=TENANT)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(tenant_id: str, yes: bool) -> None:
-    """Delete a tenant, every row of it and every version of its datasets. The source is not touched."""
+    """Delete a tenant, every row of it and every version of its datasets. The source is not touched.
+
+    It waits some seconds for runs in progress, and refuses while one goes on. It can be given again, also when the
+    tenant is not registered any more: what is left is deleted then.
+    """
+    if not yes:
+        click.confirm(f"Delete {tenant_id} with all its rows and versions of datasets?", abort=True)
     with open_warehouse() as warehouse:
-        registry.get_tenant(warehouse, tenant_id)
-        if not yes:
-            click.confirm(f"Delete {tenant_id} with all its rows and versions of datasets?", abort=True)
-        # the registration goes last: should this be cut off, the command can be given again
-        open_artifacts().remove_tenant(tenant_id)
-        registry.remove_tenant(warehouse, tenant_id)
+        try:
+            with locks.alone(warehouse, tenant_id, wait_s=PATIENCE_S):
+                # the registration goes last: should this be cut off, the tenant is still listed
+                open_artifacts().remove_tenant(tenant_id)
+                registry.remove_tenant(warehouse, tenant_id)
+        except Busy as busy:
+            raise TenantError(
+                f"{tenant_id} is not removed: {busy}. `cdp tenants suspend {tenant_id}` stops its runs at their next "
+                "batch or step; then give this command again"
+            ) from busy
     _with_partitions(lambda instance, dimension: instance.delete_dynamic_partition(dimension, tenant_id))
     out.print(f"{tenant_id} is removed")
 

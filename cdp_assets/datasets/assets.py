@@ -99,8 +99,8 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
         except (TenantError, WarehouseError) as error:
             raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
         until = first_instant(day + timedelta(days=1), tenant.timezone)
-        made_of = recipe(dataset, tenant, day)
-        with recorded(context, warehouse, f"datasets.{dataset.name}", until, recipe=made_of) as summary:
+        name, made_of = f"datasets.{dataset.name}", recipe(dataset, tenant, day)
+        with recorded(context, warehouse, name, until, recipe=made_of, alone=name) as summary:
             # reads rows, and so comes after the counters of the recipe
             scope = scope_of(warehouse, tenant, str(day))
             try:

@@ -16,6 +16,7 @@ from cdp_assets.embedding.providers.model import ModelSpec, Provider, RateLimite
 from cdp_assets.embedding.vectors import VectorBatch
 from cdp_assets.embedding.worker import Tally, Worker
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.tenants import require_resumed
 
 
 @dataclass(slots=True)
@@ -80,6 +81,8 @@ class Fill:
         written = 0
         with closing(worker.batches(self.entity)) as batches:
             for batch in batches:
+                with self.warehouse.tenant(self.tenant_id) as conn:
+                    require_resumed(conn, self.tenant_id)
                 yield batch
                 if (written + len(batch.keys)) // 5_000 > written // 5_000:
                     self.say(

@@ -32,7 +32,7 @@ from cdp_assets.sources.model import (
     SourceRejected,
 )
 from cdp_assets.warehouse.connection import Connection, TenantSession, Warehouse, WarehouseError
-from cdp_assets.warehouse.ledger import Busy
+from cdp_assets.warehouse.locks import Busy
 from cdp_assets.warehouse.tables import table_report
 from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant, instant
 
@@ -262,9 +262,9 @@ def _derived_asset(
     ) -> dg.MaterializeResult[None]:
         tenant_id = context.partition_key
         try:
-            time = _as_of(as_of, active_tenant(warehouse, tenant_id))
+            name, time = f"cdp.{table}", _as_of(as_of, active_tenant(warehouse, tenant_id))
             with (
-                recorded(context, warehouse, f"cdp.{table}", time) as summary,
+                recorded(context, warehouse, name, time, alone=name) as summary,
                 warehouse.session(tenant_id) as session,
             ):
                 done = refresh(session, time)

@@ -27,6 +27,7 @@ from cdp_assets.landing.contract import Contract
 from cdp_assets.landing.delete_guard import may_delete
 from cdp_assets.landing.writer import Writer, Written
 from cdp_assets.sources.model import FINGERPRINT, PROFILE, CursorLost, Page, Signature, Source
+from cdp_assets.warehouse import locks
 from cdp_assets.warehouse.connection import Connection, TenantSession
 from cdp_assets.warehouse.ledger import Ledger, Sweep, Watermark
 from cdp_assets.warehouse.options import TenantOptions
@@ -107,7 +108,7 @@ class CollectionSync:
         self._options = options or SyncOptions()
         self._progress = progress
         self._ledger = Ledger(session.tenant_id, contract.collection)
-        self._ledger.lock(session.connection)
+        locks.take(session.connection, session.tenant_id, contract.collection)
         self._writer = Writer(session, contract, run_id=run_id)
 
     def run(self, mode: Mode) -> SyncResult:

@@ -19,6 +19,7 @@ from cdp_assets.warehouse import quarantine
 from cdp_assets.warehouse.bulk import BulkLoader, is_bad_value, tombstone
 from cdp_assets.warehouse.connection import Connection, TenantSession
 from cdp_assets.warehouse.ledger import Entry, Ledger
+from cdp_assets.warehouse.tenants import require_resumed
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class Writer:
         tenant, collection = self._session.tenant_id, self._contract.collection
         count = Written(read=batch.documents, unchanged=batch.repeated)
         with self._session.transaction() as conn:
+            require_resumed(conn, tenant)
             known = self._ledger.lookup(
                 conn, [row.key for row in batch.rows] + [reject.key for reject in batch.rejects]
             )

@@ -86,7 +86,7 @@ def _recorded_build(
     dataset: str,
 ) -> Iterator[Any]:
     made_of = recipe(tenant) if dataset == WHOLE else None
-    with recorded(context, warehouse, dataset, recipe=made_of) as summary:
+    with recorded(context, warehouse, dataset, recipe=made_of, alone=WHOLE) as summary:
         counts: dict[str, int] = {}
         tested: dict[dg.AssetCheckKey, Result] = {}
         try:

@@ -26,6 +26,9 @@ MIN_SERVER = 150000
 MIN_PGVECTOR = (0, 8, 0)
 RUNTIME_ROLES = ("cdp_pipeline", "cdp_transform", "cdp_reader")
 
+APPLICATION = "cdp_assets"
+MAX_APPLICATION_NAME = 63
+
 SET_TENANT: LiteralString = "select set_config('app.tenant_id', %s, true)"
 
 
@@ -73,13 +76,15 @@ class Warehouse:
     def __init__(self, dsn: str, *, statement_timeout_s: int = 900, pool_size: int = 4) -> None:
         # 60 s for a lock: another run of the same tenant holds row locks for one batch, which takes far less.
         # Five minutes idle inside a transaction is a hung client, and would hold back vacuum for every tenant.
+        # A connection that holds a lock is idle for as long as the work takes, and must end with the client's machine.
         options = (
             f"-c statement_timeout={statement_timeout_s}s -c lock_timeout=60s "
-            "-c idle_in_transaction_session_timeout=300s -c timezone=UTC"
+            "-c idle_in_transaction_session_timeout=300s -c timezone=UTC -c idle_session_timeout=0 "
+            "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
         )
         given = conninfo_to_dict(dsn).get("options")
         self._dsn = make_conninfo(
-            dsn, options=f"{given or ''} {options}".strip(), application_name="cdp_assets", connect_timeout=10
+            dsn, options=f"{given or ''} {options}".strip(), application_name=APPLICATION, connect_timeout=10
         )
         self._pool_size = pool_size
         self._pool: ConnectionPool[Connection] | None = None
@@ -135,10 +140,14 @@ class Warehouse:
             yield conn
 
     @contextmanager
-    def session(self, tenant_id: str) -> Iterator[TenantSession]:
-        """A connection of its own for a longer piece of work; temporary tables and locks end with it."""
+    def session(self, tenant_id: str, *, purpose: str = "") -> Iterator[TenantSession]:
+        """A connection of its own for a longer piece of work; temporary tables and locks end with it.
+
+        The server's list of activity shows the purpose.
+        """
         keys.tenant_id(tenant_id)
-        with psycopg.connect(self._dsn, autocommit=True) as conn:
+        name = f"{APPLICATION} {purpose}".strip()[:MAX_APPLICATION_NAME]
+        with psycopg.connect(self._dsn, autocommit=True, application_name=name) as conn:
             yield TenantSession(conn, tenant_id)
 
     @contextmanager

@@ -21,6 +21,9 @@ from cdp_assets.warehouse.tenants import Tenant
 
 PACKAGE = Path(__file__).parent.parent
 
+FOLDED_FROM = 1_000
+"""Rows of counted changes of a tenant: to add up so many takes a millisecond, and a build adds up some dozen times."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -68,6 +71,13 @@ def made_from(connection: Connection, tenant_id: str, recipe: Recipe) -> dict[st
 def left_at(connection: Connection, tenant_id: str, recipe: Recipe) -> int:
     """Change counter of what the build makes."""
     return sum(changes(connection, tenant_id, recipe.makes).values())
+
+
+def fold(connection: Connection, tenant_id: str) -> None:
+    """Make few rows of many counted changes, where they are many; inside a transaction of the tenant."""
+    row = connection.execute("select count(*) from ops.change where tenant_id = %s", (tenant_id,)).fetchone()
+    if row is not None and row[0] > FOLDED_FROM:
+        connection.execute("call ops.fold_changes(%s)", (tenant_id,))
 
 
 def current_run(

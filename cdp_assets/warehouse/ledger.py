@@ -15,10 +15,6 @@ from psycopg.rows import class_row
 from cdp_assets.warehouse.connection import Connection
 
 
-class Busy(Exception):
-    """Another run is loading the same collection of the same tenant."""
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What the ledger knows of one document: its revision, and the hash of what landed (None: quarantined)."""
@@ -45,28 +41,6 @@ class Ledger:
 
     def __init__(self, tenant_id: str, collection: str) -> None:
         self._scope = {"tenant": tenant_id, "collection": collection}
-
-    def lock(self, connection: Connection, *, wait_s: int = 10) -> None:
-        """Take the collection for this connection until it closes.
-
-        The wait lets the server notice that a killed run's connection is gone.
-
-        Raises:
-            Busy: another run holds it after `wait_s` seconds.
-        """
-        from psycopg import errors
-
-        try:
-            with connection.transaction():
-                connection.execute("select set_config('lock_timeout', %s, true)", (f"{wait_s}s",))
-                connection.execute(
-                    "select pg_advisory_lock(hashtextextended('cdp.sync/' || %(tenant)s || '/' || %(collection)s, 0))",
-                    self._scope,
-                )
-        except errors.LockNotAvailable as error:
-            raise Busy(
-                f"another run is loading {self._scope['collection']} of tenant {self._scope['tenant']}"
-            ) from error
 
     def watermark(self, connection: Connection) -> Watermark:
         """The stored state; empty before the first load."""

@@ -121,6 +121,8 @@ def _close(
              error and storable_text(error)[:2000], left_at,
              tenant_id, summary.run_id),
         )  # fmt: skip
+        if recipe is not None:
+            freshness.fold(conn, tenant_id)
 
 
 def close_abandoned(connection: Connection, tenant_id: str, orchestrator_run_id: str, error: str) -> int:

@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 
 from cdp_assets import keys
 from cdp_assets.warehouse import options as option_rules
-from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.connection import Connection, Warehouse
 from cdp_assets.warehouse.options import OptionError, TenantOptions
 from cdp_assets.zones import ZoneError, zone_name
 
@@ -177,6 +177,22 @@ def active_tenant(warehouse: Warehouse, tenant_id: str) -> Tenant:
     return tenant
 
 
+def require_resumed(connection: Connection, tenant_id: str) -> None:
+    """Stop the work of a tenant that was suspended meanwhile, inside a transaction of the tenant.
+
+    Asked before each batch of a long run; who begins one asks `active_tenant`.
+
+    Raises:
+        TenantError: the tenant is suspended.
+    """
+    row = connection.execute("select status from ops.tenant where tenant_id = %s", (tenant_id,)).fetchone()
+    if row == ("suspended",):
+        raise TenantError(
+            f"tenant {tenant_id!r} was suspended: the run stops here, what was committed stays; "
+            f"`cdp tenants resume {tenant_id}` makes it active"
+        )
+
+
 def checked(tenant: Tenant) -> Tenant:
     """A registration as it may be stored: options and zones as the rules spell them.
 
@@ -258,11 +274,9 @@ def set_status(warehouse: Warehouse, tenant_id: str, status: Literal["active", "
 
 
 def remove_tenant(warehouse: Warehouse, tenant_id: str) -> None:
-    """Delete a tenant with all its rows in every table.
+    """Delete all rows of a tenant in every table, also of one that is not registered any more.
 
-    Raises:
-        TenantError: no such tenant.
+    Whoever calls it has the tenant alone (`locks.alone`), so that no run writes rows behind it.
     """
-    get_tenant(warehouse, tenant_id)
     with warehouse.tenant(tenant_id) as conn:
         conn.execute("call ops.remove_tenant(%s)", (tenant_id,))

@@ -109,7 +109,7 @@ def events(
         now, made_of = tenant.now(), events_recipe(tenant)
     except (TenantError, WarehouseError) as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
-    with recorded(context, warehouse, EVENTS, now, recipe=made_of) as summary:
+    with recorded(context, warehouse, EVENTS, now, recipe=made_of, alone=EVENTS) as summary:
         # reads rows, and so comes after the counters of the recipe
         scope = scope_of(warehouse, tenant, None)
         try:

@@ -1,8 +1,9 @@
 """One run of dataset F for one tenant: read, plan, check, write, remember; one transaction, all or nothing.
 
-Belongs here: the order of the steps. Two runs of a tenant wait for each other. A run that is incremental reads what was
-written since the one before; a full run builds all from all events, moves the windows of `customer_behavior` to the
-newest whole day, and writes what differs, which after incremental runs should be the windows alone.
+Belongs here: the order of the steps. The caller keeps two runs of a tenant apart (`warehouse.locks`). An incremental
+run reads what was written since the one before; a full run builds all from all events, moves the windows of
+`customer_behavior` to the newest whole day, and writes what differs, which after incremental runs should be the windows
+alone.
 """
 
 from __future__ import annotations
@@ -86,10 +87,6 @@ def refresh(warehouse: Warehouse, scope: Scope, now: datetime, *, full: bool = F
     configured = funnels_of(scope.options)
     settings = _settings(scope, configured)
     with warehouse.session(scope.tenant_id) as session:
-        # before the transaction: its snapshot must show what the run before has written
-        session.connection.execute(
-            "select pg_advisory_lock(hashtextextended('datasets.events/' || %s, 0))", (scope.tenant_id,)
-        )
         session.connection.isolation_level = IsolationLevel.REPEATABLE_READ
         outcome: Outcome | None = None
         try:

@@ -17,7 +17,7 @@ from cdp_assets.asset_checks import Measured, check_specs, report
 from cdp_assets.asset_runs import recorded, table_metadata
 from cdp_assets.landing.shop.checks import CHECKS, evaluate, scope_of
 from cdp_assets.landing.shop.extract import extract
-from cdp_assets.landing.shop.model import ABSENT, ShopOptions, TableResult
+from cdp_assets.landing.shop.model import ABSENT, SKIPPED, ShopOptions, TableResult
 from cdp_assets.landing.shop.specs import SPECS, TableSpec
 from cdp_assets.opening import Sources
 from cdp_assets.partitions import tenants
@@ -242,6 +242,8 @@ def _sum_up(summary: Summary, results: dict[str, TableResult]) -> None:
     }
     if summary.rows_rejected:
         summary.status = "quarantined"
+    if results and all(result.mode == SKIPPED for result in results.values()):
+        summary.status = "skipped"
 
 
 def _metadata(warehouse: Warehouse, tenant_id: str, result: TableResult, source: str) -> dict[str, Any]:

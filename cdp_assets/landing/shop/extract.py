@@ -24,15 +24,17 @@ from tenacity import (
 )
 
 from cdp_assets.landing.shop.load import TableLoad
-from cdp_assets.landing.shop.model import ABSENT, Mode, Progress, ShopOptions, TableResult
+from cdp_assets.landing.shop.model import ABSENT, SKIPPED, Mode, Progress, ShopOptions, TableResult
 from cdp_assets.landing.shop.shape import Blocked, shape_of
 from cdp_assets.landing.shop.specs import SPECS, TableSpec
 from cdp_assets.sources.model import SourceError, SourceUnavailable
 from cdp_assets.sources.shop import Bound, ShopDatabase
 from cdp_assets.sources.shop_catalog import SourceTable, read_catalog
 from cdp_assets.sources.shop_faults import is_transient
+from cdp_assets.warehouse import locks
 from cdp_assets.warehouse.connection import TenantSession, Warehouse
-from cdp_assets.warehouse.ledger import Busy, Ledger
+from cdp_assets.warehouse.ledger import Ledger
+from cdp_assets.warehouse.locks import Busy
 
 LOCK_PATIENCE_S = 10
 """How long a run waits for locks, in all: a server needs seconds to notice that a killed run's connection is gone."""
@@ -68,8 +70,9 @@ def extract(
         progress: told in words how far each table is, from several threads.
 
     Returns:
-        Table -> what was done, in the order of `SPECS`. A table that failed says so in `error` (`SourceError`, `Busy`
-        or `psycopg.Error`) and keeps no other from being loaded.
+        Table -> what was done, in the order of `SPECS`. A table that failed says so in `error` (`SourceError` or
+        `psycopg.Error`) and keeps no other from being loaded; one that another run is loading is skipped, and its
+        notes say so.
 
     Raises:
         ValueError: a table that no spec names.
@@ -165,8 +168,12 @@ class _Extract:
             try:
                 session = stack.enter_context(self._warehouse.session(self._tenant_id))
                 wait_s = max(1, round(deadline - perf_counter()))
-                Ledger(self._tenant_id, spec.collection).lock(session.connection, wait_s=wait_s)
-            except (Busy, psycopg.Error) as error:
+                locks.take(session.connection, self._tenant_id, spec.collection, wait_s=wait_s)
+            except Busy as busy:
+                self._results[table].mode = SKIPPED
+                self._results[table].notes = [f"skipped: {busy}"]
+                del self._pending[table]
+            except psycopg.Error as error:
                 self._fail(table, error)
             else:
                 sessions[table] = session

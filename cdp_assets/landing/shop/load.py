@@ -31,6 +31,7 @@ from cdp_assets.sources.shop import Reader
 from cdp_assets.warehouse import quarantine
 from cdp_assets.warehouse.connection import Connection, TenantSession
 from cdp_assets.warehouse.ledger import Ledger, Watermark
+from cdp_assets.warehouse.tenants import require_resumed
 
 IDS_AT_ONCE = 10_000
 
@@ -173,6 +174,7 @@ class TableLoad:
     ) -> Iterator[tuple[Connection, int]]:
         """Land one page; what is given is the transaction and the count of its rows, to commit more with it."""
         with self._session.transaction() as conn:
+            require_resumed(conn, self._session.tenant_id)
             count = self._stage.fill(self._reader.blocks(query))
             self._payloads.clean(conn)
             self._keys.write(conn)

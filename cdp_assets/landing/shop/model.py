@@ -15,6 +15,8 @@ Progress = Callable[[str], None]
 
 ABSENT = "absent"
 """Mode of a table that the shop lacks."""
+SKIPPED = "skipped"
+"""Mode of a table that another run is loading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class TableResult:
 
     Attributes:
         table: name in the shop; the landing table is `raw.<table>`.
-        mode: window, sweep, full, or absent (an optional table that the shop lacks).
+        mode: window, sweep, full, absent (an optional table that the shop lacks), or skipped (another run has it).
         read: rows that came from the shop, repeated ones each time.
         added, changed, unchanged: rows that landed: new, different from the table (or back from a tombstone), the same.
         rejected: rows in the shop that must not land; each counts once.
