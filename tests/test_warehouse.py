@@ -280,9 +280,7 @@ def test_a_suspended_tenant_is_listed_but_not_worked_on(warehouse: Warehouse, ac
     assert active_tenant(warehouse, "acme") == acme
 
 
-@pytest.mark.parametrize(
-    "action", [get_tenant, active_tenant, remove_tenant, lambda w, t: set_status(w, t, "active")]
-)
+@pytest.mark.parametrize("action", [get_tenant, active_tenant, lambda w, t: set_status(w, t, "active")])
 def test_a_tenant_that_nobody_registered_is_named(
     warehouse: Warehouse, action: Callable[..., object]
 ) -> None:
