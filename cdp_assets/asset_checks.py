@@ -21,6 +21,9 @@ from cdp_assets.warehouse.check_results import Result, Scope
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.preview import markdown
 
+REMEDY = "If it fails: "
+"""What stands between a check's description and its remedy."""
+
 _SEVERITY = {Severity.WARN: dg.AssetCheckSeverity.WARN, Severity.ERROR: dg.AssetCheckSeverity.ERROR}
 
 
@@ -40,7 +43,7 @@ def check_specs(
             dg.AssetCheckSpec(
                 check.name,
                 asset=key,
-                description=f"{check.description.format(**filled)} If it fails: {check.remedy.format(**filled)}",
+                description=f"{check.description.format(**filled)} {REMEDY}{check.remedy.format(**filled)}",
                 blocking=check.blocking,
                 # Without partitions the last tenant's result would stand for all of them.
                 partitions_def=partitions_def,

@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from cdp_assets import policies
+from cdp_assets import asset_gates, policies
 from cdp_assets.partitions import TENANT_DIMENSION, tenants
 from cdp_assets.warehouse import locks
 from cdp_assets.warehouse.connection import Warehouse
@@ -69,7 +69,8 @@ def recorded(
     """An entry of `ops.etl_runs` around the run of one asset for one partition; `dataset` is `schema.table`.
 
     The run is a writer of its tenant as long as it lasts: the tenant is not removed meanwhile. What it has `alone` no
-    other run writes; it waits for the one that does.
+    other run writes; it waits for the one that does. Its first act is to ask whether what the asset is
+    built on has passed its checks (`asset_gates`).
     """
     tenant_id = tenant_of(context)
     with locks.writing(warehouse, tenant_id, dataset, thing=alone) as require_held:
@@ -88,6 +89,7 @@ def recorded(
             as_of=as_of,
             recipe=recipe,
         ) as summary:
+            summary.ignored_gates = asset_gates.require(context, warehouse)
             yield summary
             require_held()
 

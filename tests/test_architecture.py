@@ -18,6 +18,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in MODULES]
 DAGSTER_FILES = {
     "__init__.py",
     "asset_checks.py",
+    "asset_gates.py",
     "asset_runs.py",
     "dagster_storage.py",
     "definitions.py",

@@ -23,6 +23,12 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def _no_gate_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds is tested in `test_gates_automation`."""
+    monkeypatch.setattr(catalogue, "held", lambda *_: "")
+
+
 @pytest.fixture
 def two(warehouse: Warehouse, instance: dg.DagsterInstance) -> Warehouse:
     """Tenants whose one article has its vector."""

@@ -41,6 +41,12 @@ def tick(
         return embedding.evaluate(context, warehouse, listen_s=listen_s)
 
 
+@pytest.fixture(autouse=True)
+def _no_gate_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds is tested in `test_gates_automation`."""
+    monkeypatch.setattr(embedding, "held", lambda *_: "")
+
+
 @pytest.fixture
 def two(warehouse: Warehouse, instance: dg.DagsterInstance) -> Warehouse:
     register(warehouse, instance, "acme", "lotus")

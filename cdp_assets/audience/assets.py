@@ -14,6 +14,7 @@ from psycopg import sql
 
 from cdp_assets import pictures
 from cdp_assets.asset_checks import Measured, check_specs, report
+from cdp_assets.asset_gates import GatedConfig
 from cdp_assets.asset_runs import recorded, table_metadata, tenant_of, tenant_table
 from cdp_assets.audience import comparison, funnel, lookalike, snapshot
 from cdp_assets.audience.checks import (
@@ -61,7 +62,7 @@ def _asset(
         check_specs=check_specs(key, checks, {"table": table}, segments_of_tenants),
     )
     def materialize(
-        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+        context: dg.AssetExecutionContext, config: GatedConfig, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[Any]:
         tenant_id, segment_id = tenant_of(context), _segment_of(context)
         of = Measured(tenant_id, context.run.run_id, segment_id=segment_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dagster as dg
 
 from cdp_assets.automation import decisions, runs, starts_by_itself, state
+from cdp_assets.automation.gates import held
 from cdp_assets.automation.jobs import articles_embeddings, run_request
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.warehouse.connection import Warehouse
@@ -39,14 +40,20 @@ def articles_changed(
         busy=runs.busy_tenants(context.instance, "datasets"),
     )
     requests: list[dg.RunRequest] = []
+    waiting: list[str] = []
     for tenant_id in due.tenants:
         if len(requests) == MAX_REQUESTS:
             break
         version = decisions.version_to_embed(state.catalogue(warehouse, tenant_id))
-        if version is not None:
+        if version is None:
+            continue
+        reason = held(warehouse, articles_embeddings, tenant_id)
+        if reason:
+            waiting.append(reason)
+        else:
             requests.append(run_request(articles_embeddings, tenant_id, run_key=f"{tenant_id}/{version}"))
     return dg.SensorResult(
         run_requests=requests,
         cursor=requests[-1].partition_key if requests else context.cursor,
-        skip_reason=None if requests else "; ".join([*due.notes, NOTHING]),
+        skip_reason=None if requests else "; ".join([*due.notes, *(waiting or [NOTHING])]),
     )

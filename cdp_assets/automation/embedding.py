@@ -12,6 +12,7 @@ from time import monotonic
 import dagster as dg
 
 from cdp_assets.automation import decisions, runs, starts_by_itself, state
+from cdp_assets.automation.gates import held
 from cdp_assets.automation.jobs import embedding_refresh, run_request
 from cdp_assets.embedding import queue
 from cdp_assets.embedding.entities import ENTITIES
@@ -75,6 +76,8 @@ def _tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.Senso
         until = decisions.waits_until(failed)
         if until is not None and until > datetime.now(UTC):
             waiting.append(f"{tenant_id}: waits until {until:%H:%M:%S} UTC, its last run failed")
+        elif reason := held(warehouse, embedding_refresh, tenant_id):
+            waiting.append(reason)
         else:
             ready.append(tenant_id)
     return dg.SensorResult(

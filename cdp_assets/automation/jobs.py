@@ -12,6 +12,8 @@ import dagster as dg
 
 from cdp_assets.automation.decisions import TABLES, Mode
 from cdp_assets.automation.runs import SEGMENT_TAG, STAGE_OF_JOB
+from cdp_assets.checks.embedding import embedding_checks
+from cdp_assets.checks.landing import landing_checks
 from cdp_assets.datasets.catalog import tables_of
 from cdp_assets.datasets.events.contract import CONTRACTS as EVENT_TABLES
 from cdp_assets.landing.shop.assets import check_keys as shop_check_keys
@@ -173,6 +175,19 @@ marts_refresh = _asset_job(
     {},
 )
 
+LOADED_CHECKS = frozenset(
+    {*(key for op in (*landing_checks, *embedding_checks) for key in op.check_keys), *shop_check_keys}
+)
+"""Checks of what was loaded or embedded; nothing is loaded to measure them."""
+
+checks_refresh = _asset_job(
+    "checks_refresh",
+    "Checks of what was loaded for one tenant, without loading: what is built next asks for their results.",
+    dg.AssetSelection.checks(*LOADED_CHECKS),
+    dict,
+    {},
+)
+
 datasets_refresh = _asset_job(
     "datasets_refresh",
     "Datasets A to F of one tenant as of the last day that has ended, each checked before it is published.",
@@ -242,6 +257,7 @@ jobs: list["UnresolvedAssetJobDefinition"] = [
     shop_sync,
     shop_sweep,
     marts_refresh,
+    checks_refresh,
     datasets_refresh,
     user_item_interactions,
     articles_content,

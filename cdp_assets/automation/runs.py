@@ -25,6 +25,7 @@ STAGE_OF_JOB = {
     "shop_sync": "shop",
     "shop_sweep": "shop",
     "marts_refresh": "modeling",
+    "checks_refresh": "checks",
     "datasets_refresh": "datasets",
     "user_item_interactions": "datasets",
     "articles_content": "datasets",

@@ -14,10 +14,12 @@ import dagster as dg
 from cdp_assets import current
 from cdp_assets.automation import starts_by_itself
 from cdp_assets.automation.decisions import RunInFlight, due_tenants
+from cdp_assets.automation.gates import held, is_measured
 from cdp_assets.automation.jobs import (
     articles_content,
     articles_embeddings,
     audience_refresh,
+    checks_refresh,
     customer_features,
     events_and_funnels,
     events_and_funnels_close,
@@ -57,6 +59,11 @@ STATUS = dg.DefaultScheduleStatus.RUNNING if starts_by_itself() else dg.DefaultS
 RunRequests = list[dg.RunRequest] | dg.SkipReason
 
 
+def tenants_to_measure(warehouse: Warehouse) -> list[Tenant]:
+    """Active registrations with rows that nobody has measured."""
+    return [each for each in active_tenants(warehouse) if not is_measured(warehouse, each.tenant_id)]
+
+
 def _run_key(context: dg.ScheduleEvaluationContext, *parts: str) -> str:
     """One run per tick and part.
 
@@ -88,16 +95,24 @@ def _whole_tenants(
     tenants: list[Tenant],
     busy: Collection[str],
     nobody: str,
+    warehouse: Warehouse,
 ) -> RunRequests:
     due = due_tenants(
         [tenant.tenant_id for tenant in tenants],
         context.instance.get_dynamic_partitions(TENANT_DIMENSION),
         busy,
     )
-    requests = [
-        run_request(job, tenant_id, run_key=_run_key(context, tenant_id)) for tenant_id in due.tenants
-    ]
-    return _requests(context, requests, due.notes, nobody)
+    free, notes = _not_held(warehouse, job, due.tenants)
+    requests = [run_request(job, tenant_id, run_key=_run_key(context, tenant_id)) for tenant_id in free]
+    return _requests(context, requests, due.notes + notes, nobody)
+
+
+def _not_held(
+    warehouse: Warehouse, job: UnresolvedAssetJobDefinition, tenants: list[str]
+) -> tuple[list[str], list[str]]:
+    """Tenants of whom a run would get past its gates, and why the others would not."""
+    reasons = {tenant_id: held(warehouse, job, tenant_id) for tenant_id in tenants}
+    return [each for each in tenants if not reasons[each]], [each for each in reasons.values() if each]
 
 
 def _tenants(runs: list[RunInFlight]) -> set[str]:
@@ -133,7 +148,7 @@ def _per_tenant(
             busy = _tenants([run for run in runs_in_flight(context.instance) if run.schedule == name])
         else:
             busy = set(busy_tenants(context.instance, stage))
-        return _whole_tenants(context, job, tenants(warehouse), busy, nobody)
+        return _whole_tenants(context, job, tenants(warehouse), busy, nobody, warehouse)
 
     return tick
 
@@ -187,6 +202,18 @@ marts_refresh_hourly = _per_tenant(
     stage="modeling",
     tenants=tenants_to_model,
     nobody="the marts of every active tenant are what a build would make",
+)
+
+# Just before the hour's marts.
+checks_refresh_hourly = _per_tenant(
+    "checks_refresh_hourly",
+    checks_refresh,
+    "55 * * * *",
+    "Hourly: checks of every active tenant with rows that nobody has measured: after an upgrade, after "
+    "`cdp quarantine replay`, after SQL by hand.",
+    stage="checks",
+    tenants=tenants_to_measure,
+    nobody="every row of every active tenant was measured after it was written",
 )
 
 # Three minutes after the shop's sync, eight after LEO's: events of both are there.
@@ -251,8 +278,9 @@ def audience_refresh_nightly(
     known = set(context.instance.get_dynamic_partitions(SEGMENT_DIMENSION))
     tenants = {tenant.tenant_id: tenant for tenant in active_tenants(warehouse)}
     due = due_tenants(tenants, context.instance.get_dynamic_partitions(TENANT_DIMENSION), busy=())
+    free, notes = _not_held(warehouse, audience_refresh, due.tenants)
     requests = []
-    for tenant_id in due.tenants:
+    for tenant_id in free:
         of_tenant, _ = segment_ids(warehouse, [tenants[tenant_id]])
         requests += [
             dg.RunRequest(
@@ -267,7 +295,7 @@ def audience_refresh_nightly(
             if (tenant_id, segment_id) not in busy
             and not current.segment_is_current(warehouse, tenants[tenant_id], segment_id)
         ]
-    return _requests(context, requests, due.notes, "no active tenant has a segment that changed")
+    return _requests(context, requests, due.notes + notes, "no active tenant has a segment that changed")
 
 
 @dg.schedule(
@@ -321,6 +349,7 @@ schedules = [
     leo_cdp_sweep_nightly,
     shop_sync_every_15_minutes,
     shop_sweep_nightly,
+    checks_refresh_hourly,
     marts_refresh_hourly,
     events_and_funnels_every_15_minutes,
     events_and_funnels_close_nightly,

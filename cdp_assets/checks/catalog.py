@@ -39,7 +39,8 @@ COLLECTION = (
     Check(
         "row_count",
         "Live rows and documents rejected whole are, together, exactly as many as the source's documents. A "
-        "difference warns while the source has changed since the last full sweep, and is an error once it has not.",
+        "difference warns while the source has changed since the last full sweep, and is an error once it has not. "
+        "What was never swept is an error.",
         _SWEEP
         + " While the source is ahead the next sync does. Where the sample names lost rows, delete their keys "
         "from ops.ledger first: a document whose revision is known is not read again.",

@@ -51,7 +51,7 @@ def row_count(subject: Subject) -> Measure:
     found = _landed(subject)
     documents = subject.facts().after.count
     difference = found.documents - documents
-    is_settled = subject.is_settled()
+    is_settled, is_swept = subject.is_settled(), subject.watermark().sweep_at is not None
     lost: list[tuple[object, ...]] = []
     if difference:
         lost = subject.rows(
@@ -62,11 +62,12 @@ def row_count(subject: Subject) -> Measure:
             limit=SAMPLE_ROWS - 1,
         )
     side = "more" if difference > 0 else "fewer"
+    since = "; the source has changed since the last full sweep" if is_swept else "; it was never swept"
     return Measure(
-        abs(difference),
+        abs(difference) or int(not is_swept),
         f"{found.live} rows and {found.rejected} rejected documents against {documents} documents in the source"
         + (f": {abs(difference)} {side} than there should be" if difference else "")
-        + ("" if is_settled else "; the source has changed since the last full sweep"),
+        + ("" if is_settled else since),
         {
             "rows": found.live,
             "rejected": found.rejected,
@@ -75,7 +76,7 @@ def row_count(subject: Subject) -> Measure:
         },
         ("key", "problem"),
         [("-", f"{abs(difference)} {side} than in the source"), *lost] if difference else (),
-        Severity.ERROR if is_settled else Severity.WARN,
+        Severity.ERROR if is_settled or not is_swept else Severity.WARN,
     )
 
 

@@ -15,7 +15,7 @@ from cdp_assets.cli.terminal import fail
 
 COMMANDS = {
     "pipeline": "pipeline", "dev": "server", "up": "server", "down": "server", "env": "server", "migrate": "server",
-    "status": "status", "tenants": "tenants", "quarantine": "quarantine", "embedding": "embedding",
+    "status": "status", "tenants": "tenants", "checks": "checks", "quarantine": "quarantine", "embedding": "embedding",
     "search": "search", "lookalike": "search", "artifacts": "artifacts", "dbt": "dbt", "demo": "demo",
 }  # fmt: skip
 """Command -> module of this package that has a function of its name."""

@@ -23,6 +23,7 @@ from cdp_assets.warehouse.tenants import Tenant
 
 if TYPE_CHECKING:
     import dagster as dg
+    from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 STAGES = (
     ("LEO CDP", "syncing LEO CDP and checking", "leo_cdp_sweep"),
@@ -92,7 +93,8 @@ def _materialize(chosen: list[Tenant]) -> list[Stage]:
     from cdp_assets.partitions import TENANT_DIMENSION
 
     definitions = build_definitions()
-    order = definitions.resolve_asset_graph().toposorted_asset_keys
+    graph = definitions.resolve_asset_graph()
+    order = graph.toposorted_asset_keys
     jobs = {name: definitions.resolve_job_def(name) for _, _, name in STAGES}
     stages: list[Stage] = []
     with dg.DagsterInstance.get() as instance:
@@ -109,10 +111,22 @@ def _materialize(chosen: list[Tenant]) -> list[Stage]:
                     stage.note = "nothing changed"
                     continue
                 made = [key for key in order if key in jobs[name].asset_layer.executable_asset_keys]
+                if held := _held(graph, tenant.tenant_id, made):
+                    stage.errors = [held]
+                    err.print(f"{tenant.tenant_id}: {title} not built: the reason follows at the end")
+                    continue
                 _run(instance, jobs[name], stage, doing, made, partition_keys)
             mine = [stage for stage in stages if stage.tenant_id == tenant.tenant_id]
             _count_quarantine(tenant.tenant_id, [line for stage in mine for line in stage.lines])
     return stages
+
+
+def _held(graph: AssetGraph, tenant_id: str, made: list[dg.AssetKey]) -> str:
+    """Why nothing of a stage may be built, said once and not by each of its assets; blank where nothing holds it."""
+    from cdp_assets import asset_gates
+
+    with open_warehouse() as warehouse:
+        return asset_gates.reason(graph, warehouse, tenant_id, made)
 
 
 def _run(

@@ -15,6 +15,7 @@ from pydantic import Field
 from cdp_assets import pictures
 from cdp_assets.artifacts.store import ArtifactStore
 from cdp_assets.asset_checks import Measured, check_specs, report
+from cdp_assets.asset_gates import GatedConfig
 from cdp_assets.asset_runs import recorded, table_metadata, tenant_table
 from cdp_assets.datasets.catalog import DATASETS
 from cdp_assets.datasets.current import recipe
@@ -26,7 +27,7 @@ from cdp_assets.warehouse.tables import table_report
 from cdp_assets.warehouse.tenants import Tenant, TenantError, active_tenant
 
 
-class DatasetConfig(dg.Config):
+class DatasetConfig(GatedConfig):
     """Run configuration of a dataset."""
 
     as_of: str | None = Field(

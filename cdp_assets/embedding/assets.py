@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from cdp_assets import policies
+from cdp_assets.asset_gates import GatedConfig
 from cdp_assets.asset_runs import column_schema, recorded, tenant_table
 from cdp_assets.embedding import probes, retention
 from cdp_assets.embedding.current import recipe
@@ -43,7 +44,7 @@ PERMANENT = (ModelError, ProviderMisconfigured, TenantError, VectorError, Wareho
 """Faults that a retry meets again."""
 
 
-class FillConfig(dg.Config):
+class FillConfig(GatedConfig):
     """How vectors are brought in step."""
 
     compares: bool = Field(

@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from cdp_assets import policies
+from cdp_assets.asset_gates import GatedConfig
 from cdp_assets.asset_runs import recorded, table_metadata, tenant_table
 from cdp_assets.landing import derived
 from cdp_assets.landing.contract import Contract
@@ -49,7 +50,7 @@ class SyncMode(Enum):
     WINDOW = "window"
 
 
-class SyncConfig(dg.Config):
+class SyncConfig(GatedConfig):
     """How one collection is synced."""
 
     mode: SyncMode = Field(
@@ -69,7 +70,7 @@ class SegmentSyncConfig(SyncConfig):
     )
 
 
-class MetricsConfig(dg.Config):
+class MetricsConfig(GatedConfig):
     """As of when customer metrics are computed."""
 
     as_of: str | None = Field(None, description="ISO time; unset takes the tenant's option as_of, else now")
@@ -292,7 +293,7 @@ def _derived_asset(
 
     @decorate
     def derive(
-        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+        context: dg.AssetExecutionContext, config: GatedConfig, warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.MaterializeResult[None]:
         return run(context, warehouse, None)
 

@@ -13,6 +13,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 from cdp_assets import policies
 from cdp_assets.asset_checks import Measured, keep
+from cdp_assets.asset_gates import GatedConfig
 from cdp_assets.asset_runs import recorded, table_metadata
 from cdp_assets.modeling.current import PART, WHOLE, recipe
 from cdp_assets.modeling.outcome import BuildFailed
@@ -151,6 +152,7 @@ def _require_all(
 )
 def models(
     context: dg.AssetExecutionContext,
+    config: GatedConfig,
     transform: dg.ResourceParam[Transform],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> Iterator[Any]:

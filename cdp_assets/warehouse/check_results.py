@@ -36,11 +36,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A check whose result a build asks for: `asset` is `schema.table`."""
+    """A check whose result a build asks for: `asset` is `schema.table`.
+
+    Attributes:
+        is_needed: whether it must have a result; else it holds only once it has failed.
+    """
 
     asset: str
     check: str
     segment_id: str = ""
+    is_needed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,7 @@ def holding(connection: Connection, tenant_id: str, asked: Collection[Asked]) ->
     with connection.cursor(row_factory=class_row(Held)) as cur:
         return cur.execute(
             "with asked as (select distinct a.* from unnest(%(assets)s::text[], %(checks)s::text[], "
-            "%(segments)s::text[]) as a (asset, check_name, segment_id)), "
+            "%(segments)s::text[], %(needed)s::bool[]) as a (asset, check_name, segment_id, is_needed)), "
             "ageing as materialized (select asset, "
             "ops.change_of(%(tenant)s, split_part(asset, '.', 1), split_part(asset, '.', 2))::text as version "
             "from (select distinct asset from asked where split_part(asset, '.', 1) in ('cdp', 'raw')) as a) "
@@ -121,7 +126,8 @@ def holding(connection: Connection, tenant_id: str, asked: Collection[Asked]) ->
             "from asked as a left join ops.check_result as r on r.tenant_id = %(tenant)s and r.asset = a.asset "
             "and r.check_name = a.check_name and r.segment_id = a.segment_id "
             "left join ageing as g on g.asset = a.asset "
-            "where (r.asset is null or (not r.passed and r.severity = 'error') or r.data_version <> g.version) "
+            "where ((r.asset is null and a.is_needed) or (not r.passed and r.severity = 'error') "
+            "or r.data_version <> g.version) "
             "and not (split_part(a.asset, '.', 1) = 'raw' "
             "and exists (select from ops.tenant where tenant_id = %(tenant)s and shop is null)) order by 1, 2",
             {
@@ -129,5 +135,6 @@ def holding(connection: Connection, tenant_id: str, asked: Collection[Asked]) ->
                 "assets": [each.asset for each in asked],
                 "checks": [each.check for each in asked],
                 "segments": [each.segment_id for each in asked],
+                "needed": [each.is_needed for each in asked],
             },
         ).fetchall()

@@ -38,6 +38,7 @@ class Summary:
         rows_in, rows_out, rows_rejected: documents read, rows written, documents rejected.
         artifact_uri, artifact_sha256, bytes, schema_hash: the version that was published, where there is one.
         metrics: further counts, JSON.
+        ignored_gates: checks of inputs that had not passed, where a person let the run go on.
     """
 
     status: Status = "success"
@@ -52,6 +53,7 @@ class Summary:
     bytes: int | None = None
     schema_hash: str | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
+    ignored_gates: list[str] = field(default_factory=list)
     run_id: str = ""
 
 
@@ -113,12 +115,13 @@ def _close(
         conn.execute(
             "update ops.etl_runs set status = %s, finished_at = now(), duration_s = %s, rows_in = %s, rows_out = %s, "
             "rows_rejected = %s, min_event_ts = %s, max_event_ts = %s, input_fingerprint = %s, "
-            "artifact_uri = %s, artifact_sha256 = %s, bytes = %s, schema_hash = %s, metrics = %s, error = %s, "
+            "artifact_uri = %s, artifact_sha256 = %s, bytes = %s, schema_hash = %s, metrics = %s, "
+            "ignored_gates = %s, error = %s, "
             "left_at = %s where tenant_id = %s and run_id = %s",
             (status, round(seconds, 3), summary.rows_in, summary.rows_out, summary.rows_rejected,
              summary.min_event_ts, summary.max_event_ts, summary.input_fingerprint, summary.artifact_uri,
              summary.artifact_sha256, summary.bytes, summary.schema_hash, Jsonb(storable(summary.metrics)),
-             error and storable_text(error)[:2000], left_at,
+             summary.ignored_gates or None, error and storable_text(error)[:2000], left_at,
              tenant_id, summary.run_id),
         )  # fmt: skip
         if recipe is not None:

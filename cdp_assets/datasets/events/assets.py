@@ -15,6 +15,7 @@ from pydantic import Field
 from cdp_assets import pictures, policies
 from cdp_assets.artifacts.store import ArtifactStore
 from cdp_assets.asset_checks import Measured, check_specs, report
+from cdp_assets.asset_gates import GatedConfig
 from cdp_assets.asset_runs import recorded, table_metadata
 from cdp_assets.datasets.assets import scope_of
 from cdp_assets.datasets.current import EVENTS, events_recipe
@@ -67,7 +68,7 @@ SHOWS = {
 KEYS = {table: dg.AssetKey(["datasets", table]) for table in CONTRACTS}
 
 
-class EventsConfig(dg.Config):
+class EventsConfig(GatedConfig):
     """Run configuration of dataset F."""
 
     full: bool = Field(
