@@ -16,13 +16,14 @@ NO_TENANT_PREDICATE = "(( SELECT ops.current_tenant() AS current_tenant) IS NULL
 CONTROL_PLANE = ("ops.tenant", "registry", ["cdp_pipeline"], NO_TENANT_PREDICATE)
 """The one policy beside `tenant_isolation`: in a transaction for no tenant, the pipeline sees the registry."""
 DEFINERS = {
-    "embedding.add_partitions": "cdp_pipeline",
-    "embedding.drop_partitions": "cdp_pipeline",
-    "embedding.index_partition": "cdp_pipeline",
-    "ops.adopt": "cdp_transform",
+    "embedding.add_partitions": ("cdp_pipeline",),
+    "embedding.drop_partitions": ("cdp_pipeline",),
+    "embedding.index_partition": ("cdp_pipeline",),
+    "ops.adopt": ("cdp_transform",),
+    "ops.default_currency": ("cdp_pipeline", "cdp_transform", "cdp_reader"),
 }
-"""Routines that run with the owner's rights, and who may call each: partitions come and go with models, and tables
-that dbt has made are taken from it."""
+"""Routines that run with the owner's rights, and who may call each: partitions come and go with models, tables that dbt
+has made are taken from it, and views ask for an option of a registration that their readers may not see."""
 TRANSFORM_SCHEMAS = ("staging", "intermediate", "marts")
 """Where dbt makes its relations, and the views stay its own."""
 
@@ -136,7 +137,7 @@ RULES = {
             where d.classid = 'pg_proc'::regclass and d.objid = f.oid
                 and (d.refclassid = 'pg_class'::regclass or p.provolatile <> 'i')
         ))""",
-    "routines of the owner are one role's alone": f"""
+    "routines of the owner are for the roles that need them": f"""
         select f.name || ' ' || role from ({ROUTINES}) as f, unnest(%(roles)s::text[]) as role
         where prosecdef and f.name || ' ' || role <> all(%(callers)s)
             and has_function_privilege(role, f.oid, 'execute')""",
@@ -155,7 +156,7 @@ def lint(conn: Conn) -> list[str]:
         "policy_roles": policy_roles,
         "policy_predicate": policy_predicate,
         "definers": list(DEFINERS),
-        "callers": [f"{routine} {role}" for routine, role in DEFINERS.items()],
+        "callers": [f"{routine} {role}" for routine, roles in DEFINERS.items() for role in roles],
         "transform": list(TRANSFORM_SCHEMAS),
     }
     return [f"{rule}: {name}" for rule, query in RULES.items() for (name,) in conn.execute(query, bind)]

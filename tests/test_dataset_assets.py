@@ -34,7 +34,7 @@ class Stage:
         self.instance.add_dynamic_partitions(TENANT_DIMENSION, ["acme"])
         create_table(owner_dsn)
         with psycopg.connect(owner_dsn) as conn:
-            conn.execute("create table intermediate.int_purchases (currency text)")
+            conn.execute("create table intermediate.int_main_currency as select 'VND'::text as currency")
             conn.execute("create table intermediate.things (thing text, size bigint)")
             conn.execute("grant select on all tables in schema intermediate to cdp_pipeline")
 
@@ -191,11 +191,8 @@ def test_a_day_that_has_not_ended_is_refused_by_name(stage: Stage, acme: Tenant)
 
 def test_the_scope_takes_the_runs_day_then_the_tenants_clock(warehouse: Warehouse, owner_dsn: str) -> None:
     with psycopg.connect(owner_dsn) as conn:
-        conn.execute("create table intermediate.int_purchases (currency text)")
+        conn.execute("create table intermediate.int_main_currency as select 'VND'::text as currency")
         conn.execute("grant select on all tables in schema intermediate to cdp_pipeline")
-        conn.execute(
-            "insert into intermediate.int_purchases values ('VND'), ('VND'), ('USD'), (null), (null), (null)"
-        )
     tenant = Tenant("acme", "Acme", "active", "dump", {}, {"as_of": "2026-06-30T00:00:00+00:00"})
     found = scope_of(warehouse, tenant, None)
     assert (str(found.as_of), found.currency, found.timezone) == ("2026-06-29", "VND", "UTC")

@@ -173,6 +173,7 @@ READERS_CALL = {
     "audience.members",
     "audience.members_hash",
     "ops.current_tenant",
+    "ops.default_currency",
     *(
         f"embedding.{name}"
         for name in (

@@ -98,10 +98,13 @@ MUTATIONS = [
         "language plpgsql security definer as 'begin perform ops.require_tenant(p_tenant); end'",
     ),
     (
-        "routines of the owner are one role's alone",
+        "routines of the owner are for the roles that need them",
         "grant execute on procedure embedding.index_partition to cdp_reader",
     ),
-    ("routines of the owner are one role's alone", "grant execute on procedure ops.adopt to cdp_pipeline"),
+    (
+        "routines of the owner are for the roles that need them",
+        "grant execute on procedure ops.adopt to cdp_pipeline",
+    ),
     (
         "runtime roles own nothing",
         "create table marts.t (tenant_id text); alter table marts.t owner to cdp_transform",

@@ -58,7 +58,7 @@ FRAMES: dict[str, Frame] = {
             "is_revenue": pl.Boolean, "purchased_at": TIME, "purchased_on": pl.Date, "quantity": pl.Int64,
             "unit_price": MONEY, "line_total": MONEY, "currency": pl.String,
         },
-        ("intermediate.int_purchases", "marts.dim_order_status"),
+        ("intermediate.int_purchases", "intermediate.int_main_currency", "marts.dim_order_status"),
     ),
     # One row per person, as LEO and the shop know them together.
     "customers": Frame(

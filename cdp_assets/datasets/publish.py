@@ -16,6 +16,7 @@ from hashlib import sha256
 
 import polars as pl
 from psycopg import sql
+from psycopg.errors import UndefinedTable
 
 from cdp_assets.artifacts.store import ArtifactStore, Manifest, content_of
 from cdp_assets.datasets import frames, limits
@@ -24,7 +25,7 @@ from cdp_assets.datasets.files import parquet
 from cdp_assets.datasets.model import Audit, Built, Dataset, Frames, Scope
 from cdp_assets.quality import Check, Measure, Severity
 from cdp_assets.warehouse import quarantine
-from cdp_assets.warehouse.connection import Connection, Warehouse, without_loops
+from cdp_assets.warehouse.connection import Connection, Warehouse, WarehouseError, without_loops
 from cdp_assets.warehouse.frames import Written, as_text, replace_rows
 from cdp_assets.warehouse.registry import code_version, git_state, never_built
 
@@ -94,13 +95,20 @@ def read_inputs(warehouse: Warehouse, scope: Scope, names: Sequence[str]) -> dic
 
 
 def main_currency(warehouse: Warehouse, tenant_id: str) -> str:
-    """The currency of most purchases of a tenant that has not said which is its own; USD without a purchase."""
-    with warehouse.tenant(tenant_id) as conn:
-        row = conn.execute(
-            "select currency from intermediate.int_purchases where currency is not null "
-            "group by currency order by count(*) desc, currency limit 1"
-        ).fetchone()
-    return str(row[0]) if row else "USD"
+    """The currency in which a tenant's money is added up, as the marts have it.
+
+    Raises:
+        WarehouseError: the view that says so is not there.
+    """
+    try:
+        with warehouse.tenant(tenant_id) as conn:
+            row = conn.execute("select currency from intermediate.int_main_currency").fetchone()
+    except UndefinedTable as error:
+        raise WarehouseError(
+            f"intermediate.int_main_currency is not there yet; `cdp dbt --tenant {tenant_id} build` makes it"
+        ) from error
+    assert row is not None
+    return str(row[0])
 
 
 def published_rows(warehouse: Warehouse, tenant_id: str, dataset: Dataset) -> tuple[int, ...]:

@@ -1,14 +1,15 @@
 """Which purchased lines are sales, the same in all datasets.
 
-Belongs here: what counts as sold, today and on its day, as taken back, and as money that may be added up. Does not
-belong here: any sum.
+Belongs here: what counts as sold, today and on its day, as taken back, and as money that may be added up; the check
+that there is some. Does not belong here: any sum.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-from cdp_assets.datasets.model import Scope
+from cdp_assets.datasets.model import Audit, Scope
+from cdp_assets.quality import SAMPLE_ROWS, Check, Measure
 
 UNTOLD = "unknown"
 """Status of an order of which nobody knows how far it got."""
@@ -35,3 +36,28 @@ def sale_lines(scope: Scope, purchases: pl.DataFrame) -> pl.DataFrame:
         pl.when(is_return).then(-pl.col("line_total").abs()).otherwise("line_total").alias("line_total"),
         (pl.col("currency") == scope.currency).fill_null(value=False).alias("is_main"),
     )
+
+
+def money_in_main_currency(audit: Audit) -> Measure:
+    """Sale lines that bring money, when not one of them is in the main currency: every sum would be 0."""
+    lines = sale_lines(audit.scope, audit.inputs["purchases"]).filter(pl.col("line_total") != 0)
+    main = lines.filter("is_main").height
+    found = lines.group_by("currency").len().sort("len", "currency", descending=[True, False])
+    currency = audit.scope.currency
+    return Measure(
+        lines.height if lines.height and not main else 0,
+        f"{main} of {lines.height} sale lines are in {currency}",
+        {"lines": lines.height, "lines_in_main_currency": main},
+        ("currency", "lines"),
+        found.head(SAMPLE_ROWS).rows() if not main else [],
+    )
+
+
+MONEY = Check(
+    "money_in_main_currency",
+    "Sale lines that bring money; some of them must be in the tenant's main currency.",
+    "set the option: `cdp tenants add {tenant} --replace --option default_currency=CODE`; where the shop does not say "
+    "its currency, amounts are in this option, too",
+    money_in_main_currency,
+    blocking=True,
+)

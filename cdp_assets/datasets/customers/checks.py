@@ -15,7 +15,7 @@ from cdp_assets.datasets.customers.btyd import EDGE, LOG_BOUNDS, BgNbd
 from cdp_assets.datasets.customers.rfm import SCORES
 from cdp_assets.datasets.frames import UNKNOWN
 from cdp_assets.datasets.model import Audit
-from cdp_assets.datasets.sales import sale_lines
+from cdp_assets.datasets.sales import MONEY, sale_lines
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 
 BIN_LOW, BIN_HIGH = 0.10, 0.35
@@ -206,6 +206,7 @@ def backtest_holds(audit: Audit) -> Measure:
 
 
 CHECKS: tuple[Check[Audit], ...] = (
+    MONEY,
     Check(
         "everybody_once",
         "Rows against the customers, and whoever bought: everybody has one row.",

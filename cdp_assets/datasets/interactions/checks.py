@@ -14,6 +14,7 @@ from cdp_assets.datasets.interactions import signals
 from cdp_assets.datasets.interactions.pairs import COUNTS
 from cdp_assets.datasets.interactions.split import PARTS
 from cdp_assets.datasets.model import Audit
+from cdp_assets.datasets.sales import MONEY
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 
 MAX_UNLINKED = 0.05
@@ -130,6 +131,7 @@ def _total(money: pl.Series) -> Decimal:
 
 
 CHECKS: tuple[Check[Audit], ...] = (
+    MONEY,
     Check(
         "counts_reconciled",
         "Sums of purchases, returns and events per kind against the rows that were read; none may differ.",

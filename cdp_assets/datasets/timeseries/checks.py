@@ -12,6 +12,7 @@ from datetime import date
 import polars as pl
 
 from cdp_assets.datasets.model import Audit
+from cdp_assets.datasets.sales import MONEY
 from cdp_assets.datasets.timeseries.calendar import public_holidays, region_of
 from cdp_assets.datasets.timeseries.coherence import (
     as_sample,
@@ -123,6 +124,7 @@ def _table_checks(
 ) -> tuple[Check[Audit], ...]:
     what = "day" if days == 1 else "week"
     return (
+        MONEY,
         Check(
             "series_are_complete",
             f"Rows of each series against the {what}s from its first to the last whole {what}; none may be missing.",

@@ -117,12 +117,10 @@ select
     shop_lines.item_quantity as quantity,
     shop_lines.item_price as unit_price,
     shop_lines.line_total,
-    coalesce(shop_lines.currency, main_currency.currency, 'USD') as currency,
+    coalesce(shop_lines.currency, {{ default_currency() }}) as currency,
     shop_lines.is_known_to_both,
     shop_lines.updated_at
 from shop_lines
-left join {{ ref('stg_leo__main_currency') }} as main_currency
-    on shop_lines.tenant_id = main_currency.tenant_id
 left join customer_links
     on
         shop_lines.tenant_id = customer_links.tenant_id

@@ -17,14 +17,9 @@ sales as (
 
 ),
 
--- Revenues are compared in one currency: the one that the tenant sells most lines in.
 main_currency as (
 
-    select currency
-    from sales
-    group by currency
-    order by count(*) desc, currency
-    limit 1
+    select currency from {{ ref('int_main_currency') }}
 
 ),
 

@@ -7,6 +7,7 @@
     'int_event_links',
     'int_event_references',
     'int_events',
+    'int_main_currency',
     'int_order_items_enriched',
     'int_order_links',
     'int_orders_enriched',

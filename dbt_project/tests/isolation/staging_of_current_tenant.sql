@@ -7,7 +7,6 @@
     'stg_leo__consents',
     'stg_leo__events',
     'stg_leo__feedback',
-    'stg_leo__main_currency',
     'stg_leo__metrics',
     'stg_leo__products',
     'stg_leo__profiles',

@@ -11,6 +11,7 @@ FILES = (
     "0005_gates.sql",
     "0005_transform.sql",
     "0005_keys.sql",
+    "0005_options.sql",
     "0005_events.sql",
     "0005_removal.sql",
     "0005_statuses.sql",

@@ -3,12 +3,6 @@ with source as (
     select * from {{ source('raw', 'orders') }}
     where _deleted_at is null
 
-),
-
-main_currency as (
-
-    select * from {{ ref('stg_leo__main_currency') }}
-
 )
 
 select
@@ -23,9 +17,7 @@ select
     source.updated_at,
     coalesce({{ clean_text('source.order_number') }}, source.id::text) as order_number,
     coalesce(lower({{ clean_text('source.channel') }}), 'unknown') as channel,
-    coalesce({{ currency_code('source.currency') }}, main_currency.currency, 'USD') as currency,
+    coalesce({{ currency_code('source.currency') }}, {{ default_currency() }}) as currency,
     source.promotion_id,
     source.status as raw_status
 from source
-left join main_currency
-    on source.tenant_id = main_currency.tenant_id

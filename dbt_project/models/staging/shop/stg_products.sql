@@ -3,12 +3,6 @@ with source as (
     select * from {{ source('raw', 'products') }}
     where _deleted_at is null
 
-),
-
-main_currency as (
-
-    select * from {{ ref('stg_leo__main_currency') }}
-
 )
 
 select
@@ -22,10 +16,8 @@ select
     source.created_at,
     source.updated_at,
     {{ clean_text('source.sku') }} as sku,
-    coalesce({{ currency_code('source.currency') }}, main_currency.currency, 'USD') as currency,
+    coalesce({{ currency_code('source.currency') }}, {{ default_currency() }}) as currency,
     source.category_id,
     {{ clean_text('source.brand') }} as brand,
     coalesce(source.price > 0, false) as is_valid_price
 from source
-left join main_currency
-    on source.tenant_id = main_currency.tenant_id
