@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
+from typing import NoReturn
 
 import click
 
@@ -75,4 +77,16 @@ def dev(port: int, host: str) -> None:
         "--host",
         host,
     ]
-    os.execve(sys.executable, command, environment)  # noqa: S606 - a fixed command, no shell wanted
+    become(command, environment)
+
+
+def become(command: list[str], environment: dict[str, str]) -> NoReturn:
+    """Go on as another program, which can be interrupted and terminated.
+
+    A shell starts what runs in the background of a script with interrupts ignored. Dagster ends itself and its four
+    processes by an interrupt, into which it turns SIGTERM: nothing but SIGKILL would end it, and not the four.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    os.execve(command[0], command, environment)  # noqa: S606 - a fixed command, no shell wanted
