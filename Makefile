@@ -2,8 +2,8 @@
 # installs first, into .venv, and skips that when pyproject.toml and constraints.txt have not changed since.
 
 PYTHON ?= python3
-# Address of a package index that holds torch's CPU builds. Without it pip takes what its own index offers, on Linux
-# usually the CUDA build (several GB, and nothing here needs a GPU).
+# Address of the package index that torch comes from. Without it deploy/torch_index.py chooses: on Linux without an NVIDIA
+# driver the index of CPU builds, if it answers, else pip's own, usually the CUDA build (several GB; nothing needs a GPU).
 TORCH_INDEX ?=
 # Folder of a LEO dump of your own; empty = the demo world.
 SOURCE ?=
@@ -31,15 +31,16 @@ help: ## Show this list
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(STAMP) ## Install into .venv (TORCH_INDEX=address of an index with torch's CPU builds)
+install: $(STAMP) ## Install into .venv (TORCH_INDEX=address of the index that torch comes from)
 
 $(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	@# torch first and alone: its index need not be trusted with, or asked for, any other package
-	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --no-deps --index-url "$(TORCH_INDEX)" \
-		"$$(grep '^torch==' constraints.txt)")
+	@index="$(TORCH_INDEX)"; [ -n "$$index" ] || index="$$($(BIN)/python deploy/torch_index.py)" || exit 1; \
+		[ -z "$$index" ] || $(BIN)/python -m pip install --disable-pip-version-check --no-deps --index-url "$$index" \
+			"$$(grep '^torch==' constraints.txt)"
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
 
@@ -78,6 +79,10 @@ format: $(STAMP) ## Format Python and SQL, and mend what can be mended without a
 	cd dbt_project && ../$(BIN)/sqlfluff fix --disable-progress-bar models tests
 
 bench: $(STAMP) ## Run a benchmark (BENCH=landing|shop_extract|dbt|embedding|embedding_sync|vector_write|vector_search|datasets|datasets.events, ARGS=options)
+	@# what a benchmark compares with; pip asks no index when all of it is there
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"], sep="\n")' > .venv/.bench
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -r .venv/.bench || \
+		{ echo "make bench needs the packages of the extra bench (pyproject.toml), and pip could not install them"; exit 1; }
 	$(BIN)/python -m benchmarks.$(BENCH) $(ARGS)
 
 clean: ## Stop the embedded warehouse; remove its data, the demo world and all caches (keeps .venv)
