@@ -250,6 +250,8 @@ def test_a_vector_that_drowns_the_others_is_found(clip: LocalImageModel, shop: P
     long[0] = (1 + 9e-4) * long[1]  # longer than its neighbour within what rounding may do
     planted = version.table.with_columns(pl.Series("vector", long.tolist(), dtype=pl.List(pl.Float32)))
     assert failing(version, planted) == {"images_find_themselves"}
+    found = measured(replace(version, table=planted))["images_find_themselves"]
+    assert (found.failing, found.severity) == (1, Severity.WARN), "one image of a few blocks no catalogue"
 
 
 def test_articles_without_an_image_warn(clip: LocalImageModel, shop: Path) -> None:

@@ -14,6 +14,7 @@ from cdp_assets.datasets.articles import ARTICLES_TFIDF
 from cdp_assets.datasets.articles.tfidf import MATRIX, VOCABULARY
 from cdp_assets.datasets.frames import FRAMES
 from cdp_assets.datasets.model import Audit, Built
+from cdp_assets.quality import Measure, Severity
 from tests.test_dataset_articles import scope
 
 NAMES = {
@@ -76,10 +77,18 @@ def test_a_catalogue_too_small_for_a_vocabulary_has_empty_vectors(names: dict[st
 def test_articles_without_a_vector_and_vectors_of_another_length_are_found() -> None:
     version = build({f"{key}{copy}": name for key, name in NAMES.items() for copy in range(4)})
 
-    def failing(table: pl.DataFrame) -> int:
+    def measured(table: pl.DataFrame) -> Measure:
         looked = Audit(scope(), table, table.head(0), {}, version, (), lambda: None)
-        return ARTICLES_TFIDF.checks[0].measure(looked).failing
+        return ARTICLES_TFIDF.checks[0].measure(looked)
 
+    def failing(table: pl.DataFrame) -> int:
+        return measured(table).failing
+
+    first = pl.col("article_id") == version.table["article_id"][0]
+    wordless = version.table.with_columns(pl.when(first).then(0).otherwise("n_terms").alias("n_terms"))
+    stretched = version.table.with_columns(pl.when(first).then(0.5).otherwise("norm").alias("norm"))
+    assert (measured(wordless).failing, measured(wordless).severity) == (1, Severity.WARN)
+    assert (measured(stretched).failing, measured(stretched).severity) == (1, Severity.ERROR)
     assert failing(version.table) == 0
     assert failing(version.table.with_columns(pl.lit(0, pl.Int64).alias("n_terms"))) == 20
     assert failing(version.table.with_columns(pl.lit(0.5).alias("norm"))) == 20

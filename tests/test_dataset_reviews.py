@@ -297,6 +297,16 @@ def test_texts_that_vanish_are_found() -> None:
     )
 
 
+@pytest.mark.parametrize(("lost", "severity"), [(1, Severity.WARN), (5, Severity.WARN), (6, Severity.ERROR)])
+def test_a_few_texts_that_vanish_warn_however_few_there_are(lost: int, severity: Severity) -> None:
+    rows = [review(number, "Hàng đẹp") for number in range(6)]
+    emptied = audit(*rows).table.with_columns(
+        pl.when(pl.int_range(pl.len()) >= lost).then("review_text").alias("review_text")
+    )
+    found = measured("text_survives", audit(*rows, table=emptied))
+    assert (found.failing, found.severity) == (lost, severity)
+
+
 def test_reviews_of_nothing_and_of_nobody_are_found() -> None:
     found = measured(
         "links_are_known", audit(review(1), review(2, article_id="unknown"), review(3, customer_id="unknown"))

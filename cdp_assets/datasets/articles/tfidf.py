@@ -16,7 +16,7 @@ from scipy.sparse import csr_array, hstack
 from cdp_assets.datasets.files import npz
 from cdp_assets.datasets.model import Audit, Built, Scope
 from cdp_assets.datasets.reviews.normalise import folded
-from cdp_assets.quality import SAMPLE_ROWS, Check, Measure
+from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 
 MATRIX, VOCABULARY = "tfidf.npz", "tfidf.json"
 
@@ -108,13 +108,16 @@ def vectors_are_sound(audit: Audit) -> Measure:
         {"coverage": share, "min_coverage": MIN_COVERAGE, "wrong_length": wrong.height},
         ("article_id", "norm"),
         pl.concat([wrong, empty]).select("article_id", "norm").head(SAMPLE_ROWS).rows() if failing else (),
+        # an article without words is the catalogue's fault, a length the build's
+        Severity.ERROR if wrong.height else Severity.WARN,
     )
 
 
 CHECKS: tuple[Check[Audit], ...] = (
     Check(
         "vectors_are_sound",
-        "Length of each vector against 1, and, from 20 articles on, those with a vector against 99.5 %.",
+        "Length of each vector against 1, which fails, and, from 20 articles on, those with a vector against 99.5 %, "
+        "which warns.",
         "look at the articles in the sample: one without a name and a description, or with words that no other has",
         vectors_are_sound,
     ),

@@ -10,7 +10,7 @@ import math
 
 import polars as pl
 
-from cdp_assets.datasets.common_checks import CHANCE, chance_of
+from cdp_assets.datasets.common_checks import CHANCE, FEW, chance_of
 from cdp_assets.datasets.frames import UNKNOWN
 from cdp_assets.datasets.model import Audit
 from cdp_assets.datasets.reviews import learned
@@ -52,6 +52,7 @@ def text_survives(audit: Audit) -> Measure:
         {"lost": lost.height, "share": share, "max_share": MAX_LOST},
         ("review_id",),
         lost.select("review_id").sort("review_id").head(SAMPLE_ROWS).rows(),
+        Severity.ERROR if lost.height > FEW else Severity.WARN,
     )
 
 
@@ -209,7 +210,7 @@ def _shares(reviews: pl.DataFrame) -> list[float]:
 CHECKS: tuple[Check[Audit], ...] = (
     Check(
         "text_survives",
-        "Comments without any text after cleaning, against 2 % of all comments.",
+        "Comments without any text after cleaning, against 2 % of all comments; five or fewer warn.",
         "look at the reviews in the sample: a redaction that takes too much, or a source that sends codes for text",
         text_survives,
     ),
