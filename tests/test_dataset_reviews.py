@@ -13,6 +13,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 from cdp_assets.datasets.frames import FRAMES
 from cdp_assets.datasets.model import Audit, Built, Scope
 from cdp_assets.datasets.reviews import REVIEW_PRODUCTS, REVIEWS, checks
+from cdp_assets.datasets.reviews import build as build_module
 from cdp_assets.datasets.reviews.sentiment import label_of
 from cdp_assets.quality import Measure, Severity
 from cdp_assets.warehouse.frames import as_text
@@ -286,6 +287,33 @@ def test_a_number_that_survives_blocks_and_is_not_shown() -> None:
     assert found.failing == 1
     assert "0912" not in str(found.sample)
     assert next(check for check in checks.CHECKS if check.name == "nothing_personal").blocking
+
+
+def test_a_text_in_which_the_redaction_leaves_a_number_is_withheld_and_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever slips through next: its review stops no other, and nobody reads it."""
+    whole = build_module.normalise
+
+    def blind(comments: pl.Series) -> pl.DataFrame:
+        return whole(comments).with_columns(review_text=pl.col("comment"), said=pl.col("comment"))
+
+    monkeypatch.setattr(build_module, "normalise", blind)
+    looked = audit(
+        review(1, "Đẹp, gọi 0912 345 678"), review(2, "Hàng tốt"), review(3, "hỏi lan@example.com")
+    )
+    assert "0912" not in str(looked.table.rows())
+    assert looked.table.select("review_id", "review_text", "clean_text", "rating", "pii_found").rows() == [
+        ("leo:1", None, None, 5.0, True),
+        ("leo:2", "Hàng tốt", "hàng tốt", 5.0, False),
+        ("leo:3", None, None, 5.0, True),
+    ]
+    found = measured("nothing_personal", looked)
+    assert (found.failing, found.severity, found.sample) == (
+        2,
+        Severity.WARN,
+        [("leo:1", None), ("leo:3", None)],
+    )
 
 
 def test_texts_that_vanish_are_found() -> None:

@@ -10,6 +10,7 @@ import polars as pl
 
 from cdp_assets.datasets.model import Built, Scope
 from cdp_assets.datasets.reviews import authenticity, learned
+from cdp_assets.datasets.reviews.checks import looks_personal
 from cdp_assets.datasets.reviews.contract import Reviews
 from cdp_assets.datasets.reviews.language import LANGUAGES, NONE
 from cdp_assets.datasets.reviews.learned import Lesson
@@ -26,7 +27,7 @@ def build(scope: Scope, reviews: pl.DataFrame, articles: pl.DataFrame, purchases
     `rating_gap` = (rating - 1) / 4 - sentiment_score: above 0 the stars are kinder than the words.
     """
     reviews = reviews.sort("review_id")
-    texts = normalise(reviews["comment"]).with_row_index("text_id")
+    texts = _withheld(normalise(reviews["comment"])).with_row_index("text_id")
     # the same words in whatever order, case, accents and number: SHA-256 is the same on every machine
     texts = texts.with_columns(authenticity.text_key(texts["folded"]))
     said = opinions(texts.select("text_id", "said"))
@@ -75,6 +76,16 @@ def build(scope: Scope, reviews: pl.DataFrame, articles: pl.DataFrame, purchases
         files={learned.CARD: learned.card(lessons)},
         time_column="created_at",
         numbers={**_numbers(table), **_taught(lessons)},
+    )
+
+
+def _withheld(texts: pl.DataFrame) -> pl.DataFrame:
+    """Texts but for those in which the redaction left something: one review must neither tell it nor stop the others."""
+    kept = ~looks_personal()
+    return texts.with_columns(
+        pl.col("pii_found") | ~kept,
+        pl.when(kept).then("said").otherwise(pl.lit("")).alias("said"),
+        *(pl.when(kept).then(name).alias(name) for name in ("review_text", "clean_text", "folded")),
     )
 
 
