@@ -80,7 +80,7 @@ def build(scope: Scope, reviews: pl.DataFrame, articles: pl.DataFrame, purchases
 
 
 def _withheld(texts: pl.DataFrame) -> pl.DataFrame:
-    """Texts but for those in which the redaction left something: one review must neither tell it nor stop the others."""
+    """Texts without those in which the redaction left something: one must neither tell it nor stop the others."""
     kept = ~looks_personal()
     return texts.with_columns(
         pl.col("pii_found") | ~kept,
