@@ -104,33 +104,34 @@ def _converting(events: pl.DataFrame, found: Sessionized) -> pl.DataFrame:
 
 def _acts(tracked: pl.DataFrame, found: Sessionized) -> pl.DataFrame:
     """The events that stand for acts, each with the fullest values that any telling of its act has."""
-    rows = tracked.select(*_FROM_EVENTS).with_columns(
-        found.events["session_no"], found.events["act"], found.events["is_duplicate"],
-        pl.when(pl.col("article_id") != UNKNOWN).then("article_id"),
-    )  # fmt: skip
-    acts = rows.filter(~pl.col("is_duplicate")).drop("is_duplicate")
-    twice = rows["act"].filter(rows["is_duplicate"])
+    is_repeat = found.events["is_duplicate"]
+    known = pl.when(pl.col("article_id") != UNKNOWN).then("article_id")
+    acts = tracked.select(*_FROM_EVENTS, found.events["session_no"]).filter(~is_repeat).with_columns(known)
+    act = found.events["act"]
+    twice = act.filter(is_repeat).unique().sort()
     if twice.is_empty():
         return acts
     money = ("order_value", "currency")
+    tellings = pl.int_range(act.len(), eager=True).filter(act.is_in(twice.implode()))
     fuller = (
-        rows.filter(pl.col("act").is_in(twice.unique().implode()))
+        tracked[tellings].select(*_FULLER, *money)
+        .with_columns(known, act[tellings], is_repeat[tellings])
         .sort("act", "is_duplicate", maintain_order=True)
-        .group_by("act")
+        .group_by("act", maintain_order=True)
         .agg(
             *(pl.col(name).drop_nulls().first() for name in _FULLER),
             *(pl.col(name).filter(pl.col("order_value").is_not_null()).first() for name in money),
         )
-    )
-    has_value = pl.col("order_value_fuller").is_not_null()
-    return (
-        acts.join(fuller, on="act", how="left", suffix="_fuller", maintain_order="left")
-        .with_columns(
-            *(pl.coalesce(f"{name}_fuller", name).alias(name) for name in _FULLER),
-            *(pl.when(has_value).then(f"{name}_fuller").otherwise(name).alias(name) for name in money),
-        )
-        .select(acts.columns)
-    )
+    )  # fmt: skip
+    place = ((~is_repeat).cum_sum() - 1)[twice].to_numpy()
+    source = {name: name for name in _FULLER} | dict.fromkeys(money, "order_value")
+    columns = []
+    for name, says in source.items():
+        better = fuller[says].is_not_null().to_numpy()
+        row = np.arange(acts.height)
+        row[place[better]] = acts.height + np.flatnonzero(better)
+        columns.append(pl.concat([acts[name], fuller[name]]).gather(row))
+    return acts.with_columns(columns)
 
 
 def _sessions(scope: Scope, tracked: pl.DataFrame, found: Sessionized) -> pl.DataFrame:
