@@ -35,7 +35,7 @@ from cdp_assets.warehouse.frames import Written
 OWNED = [name for name in CONTRACTS if name != "funnel_daily"]
 """Tables whose rows are some visitor's."""
 
-LOGIC = 2
+LOGIC = 3
 """Raise it when the same events give other rows: the next run builds all anew."""
 
 Days = set[tuple[str, date]]

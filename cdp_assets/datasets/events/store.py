@@ -17,6 +17,7 @@ from psycopg import sql
 
 from cdp_assets.datasets.events.contract import CONTRACTS, RAW
 from cdp_assets.datasets.events.delta import Change
+from cdp_assets.datasets.events.pages import value_without_personal, without_personal
 from cdp_assets.datasets.frames import MONEY, UNKNOWN
 from cdp_assets.quality import SAMPLE_ROWS
 from cdp_assets.warehouse.connection import Connection, without_loops
@@ -30,7 +31,7 @@ _TOLD: LiteralString = (
     "select event_key as event_id, source, event_type as source_event_type, event_at, received_at, "
     "customer_reference, visitor_id, session_id as client_session_id, product_reference, order_number, "
     "order_reference, order_value, currency, "
-    # what follows the address may name a person
+    # a query may name a person, and so may a path (`pages`)
     "split_part(split_part(url, '?', 1), '#', 1) as page, campaign_id, "
     "coalesce(utm_source, substring(url from '[?&]utm_source=([^&#]+)')) as utm_source, device_type, browser, "
     "is_imported, is_conversion as source_is_conversion, "
@@ -153,7 +154,7 @@ class WarehouseStore:
     def all_events(self) -> pl.DataFrame:
         """Every event as it is now."""
         with without_loops(self._connection):
-            return self._read(_EVENTS, RAW)
+            return _impersonal(self._read(_EVENTS, RAW))
 
     def change(self, since: datetime, until: datetime) -> Change:
         """What the warehouse wrote from `since` on; links that it moved are renewed first.
@@ -169,7 +170,7 @@ class WarehouseStore:
             news = self._read(_NEWS, _NEW, given)
             gone = self._read(_GONE, {"event_id": pl.String}, given)["event_id"]
             due = self._due(until, pl.concat([news["event_id"], gone]))
-        news = pl.concat([news, due])
+        news = _impersonal(pl.concat([news, due]))
         ahead = news.filter(pl.col("event_at") > until)
         self.set_aside(ahead)
         return Change(
@@ -345,6 +346,11 @@ class WarehouseStore:
         self, query: LiteralString, schema: Schema, given: Mapping[str, Any] | None = None
     ) -> pl.DataFrame:
         return read_frame(self._connection, sql.SQL(query), schema, given)
+
+
+def _impersonal(events: pl.DataFrame) -> pl.DataFrame:
+    """Events whose addresses lead to no person."""
+    return events.with_columns(without_personal(events["page"]), value_without_personal(events["utm_source"]))
 
 
 def _customers(links: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ add column query_hash bigint,
 add column is_order_told_before boolean;
 create index events_enriched_order on datasets.events_enriched (tenant_id, order_number)
 where order_number is not null;
+comment on column datasets.events_enriched.page is 'Address without query and fragment; [email], [phone], [number] and the like stand for what was personal in its path';
 comment on column datasets.events_enriched.query_hash is '16 bits of a hash of the address''s query: tells two queries apart, and says nothing of either';
 comment on column datasets.events_enriched.is_order_told_before is 'An earlier event of any visitor told of the same order: a thank-you page that was reloaded';
 comment on column datasets.events_enriched.is_duplicate is 'Another event stands for the same act: same visitor, type, article, page, query and order within a second';
