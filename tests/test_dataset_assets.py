@@ -185,6 +185,9 @@ def test_a_day_that_has_not_ended_is_refused_by_name(stage: Stage, acme: Tenant)
         assert f"as_of {day} has not ended: the last whole day of acme (UTC) is 2026-06-29" in str(
             failure.step_failure_data.error
         )
+    for day in ("0001-01-01", "1979-12-31"):
+        (failure,) = stage.run(as_of=day).get_step_failure_events()
+        assert f"as_of {day} lies before 1980-01-01" in str(failure.step_failure_data.error)
     assert stage.store.latest("toy", "acme") is None
     assert stage.run(as_of="2026-06-29").success
 

@@ -20,6 +20,7 @@ from cdp_assets.asset_runs import recorded, table_metadata, tenant_table
 from cdp_assets.datasets.catalog import DATASETS
 from cdp_assets.datasets.current import recipe
 from cdp_assets.datasets.frames import FRAMES
+from cdp_assets.datasets.limits import EARLIEST
 from cdp_assets.datasets.model import Dataset, Scope, first_instant, last_whole_day
 from cdp_assets.datasets.publish import InputMissing, Outcome, build, checks_of, main_currency, read_inputs
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
@@ -41,7 +42,7 @@ def day_of(tenant: Tenant, as_of: str | None) -> date:
     """As of when a dataset is built: the run's day, else the last whole day of the tenant's clock.
 
     Raises:
-        TenantError: `as_of` is no day or has not ended, or an option of the tenant cannot be used.
+        TenantError: `as_of` is no day, has not ended or is before 1980, or an option of the tenant cannot be used.
     """
     newest = last_whole_day(tenant.now(), tenant.timezone)
     try:
@@ -53,6 +54,8 @@ def day_of(tenant: Tenant, as_of: str | None) -> date:
             f"as_of {day} has not ended: the last whole day of {tenant.tenant_id} ({tenant.timezone}) is {newest}; "
             "take that day or an earlier one, or leave as_of out"
         )
+    if day < EARLIEST:
+        raise TenantError(f"as_of {day} lies before {EARLIEST}: nothing that datasets read is so old")
     return day
 
 
