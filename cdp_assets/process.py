@@ -54,6 +54,11 @@ def here() -> str:
     return str(Mark.of_process(os.getpid()))
 
 
+def began_at() -> float:
+    """When this process started, in seconds since 1970."""
+    return psutil.Process().create_time()
+
+
 def is_gone(text: str) -> bool | None:
     """Whether the process of a mark is gone; None where that cannot be told, as of another host."""
     mark = Mark.of(text)

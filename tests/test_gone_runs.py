@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.test_utils import create_run_for_test
 
 from cdp_assets import process
@@ -121,6 +124,49 @@ def test_only_a_run_whose_process_is_gone_is_ended(
     now = instance.get_run_by_id(run.run_id)
     assert now is not None
     assert now.status == dg.DagsterRunStatus[after]
+
+
+LAUNCHED = {GRPC_INFO_TAG: "{}"}
+OTHER = GrpcServerCodeLocationOrigin("code", port=4001, location_name="cdp_assets")
+SERVER = GrpcServerCodeLocationOrigin("code", port=4000, location_name="cdp_assets")
+
+
+@pytest.mark.parametrize(
+    ("server", "tags", "server_age_s", "run_age_s", "ended"),
+    [
+        (SERVER, LAUNCHED, 100, 200, True),
+        (SERVER, LAUNCHED, 100, 50, False),  # a run of the present server
+        (SERVER, LAUNCHED, 30, 200, False),  # the one before may still be stopping
+        (SERVER, {}, 100, 200, False),  # launched in another way
+        (OTHER, LAUNCHED, 100, 200, False),
+        (None, LAUNCHED, 100, 200, False),
+    ],
+)  # fmt: skip
+def test_runs_of_a_code_server_whose_container_was_replaced_are_ended(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, server: GrpcServerCodeLocationOrigin | None,
+    tags: dict[str, str], server_age_s: float, run_age_s: float, ended: bool,
+) -> None:  # fmt: skip
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(SERVER, "__repository__"), "work")
+    run = create_run_for_test(
+        instance,
+        job_name="work",
+        status=STARTED,
+        tags={PROCESS_TAG: ELSEWHERE, **tags},
+        remote_job_origin=origin,
+    )
+    monkeypatch.setattr(process, "began_at", lambda: time.time() - server_age_s)
+    records = [
+        replace_record(each, start_time=time.time() - run_age_s)
+        for each in instance.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
+    ]
+    monkeypatch.setattr(instance, "get_run_records", lambda _: records)
+    assert runs.end_gone_runs(instance, server)[0] == ([run.run_id] if ended else [])
+
+
+def replace_record(record: dg.RunRecord, *, start_time: float) -> dg.RunRecord:
+    return dg.RunRecord(
+        record.storage_id, record.dagster_run, record.create_timestamp, record.update_timestamp, start_time
+    )
 
 
 def test_the_tick_says_what_it_ended_and_what_it_cannot_see(instance: dg.DagsterInstance) -> None:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import takewhile
+from time import time
 
 import dagster as dg
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from cdp_assets import keys, partitions, process
 from cdp_assets.automation.alerts import Outcome
@@ -101,15 +104,24 @@ def busy_tenants(instance: dg.DagsterInstance, stage: str = "landing") -> set[st
     }
 
 
-def end_gone_runs(instance: dg.DagsterInstance) -> tuple[list[str], list[str]]:
-    """Ends the runs whose process is gone: its machine or container was restarted, or it was killed.
+def end_gone_runs(
+    instance: dg.DagsterInstance, server: GrpcServerCodeLocationOrigin | None = None
+) -> tuple[list[str], list[str]]:
+    """Ends the runs whose process is gone: its machine or container was restarted or replaced, or it was killed.
+
+    Args:
+        instance: where the runs are.
+        server: the code server that this process is, if it is one.
 
     Returns:
         Ids of the runs that were ended, and of those of which it cannot be told.
     """
     ended, unknown = [], []
-    for run in instance.get_runs(dg.RunsFilter(statuses=[STARTED, CANCELING])):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=[STARTED, CANCELING])):
+        run = record.dagster_run
         gone = process.is_gone(run.tags.get(PROCESS_TAG, ""))
+        if gone is None and server is not None and _is_replaced(record, server):
+            gone = True
         if gone:
             # the process may have ended the run in its last moment
             now = instance.get_run_by_id(run.run_id)
@@ -122,6 +134,23 @@ def end_gone_runs(instance: dg.DagsterInstance) -> tuple[list[str], list[str]]:
         elif gone is None:
             unknown.append(run.run_id)
     return ended, unknown
+
+
+def _is_replaced(record: dg.RunRecord, server: GrpcServerCodeLocationOrigin) -> bool:
+    """Whether the run was a child of the server that stood at this one's address before.
+
+    Runs that a code server executes are its children and end with its container. A minute, for one that is still being
+    stopped while the next has begun.
+    """
+    run = record.dagster_run
+    began = process.began_at()
+    return (
+        GRPC_INFO_TAG in run.tags
+        and run.remote_job_origin is not None
+        and run.remote_job_origin.repository_origin.code_location_origin == server
+        and record.start_time is not None
+        and record.start_time < began < time() - 60
+    )
 
 
 def is_finished(instance: dg.DagsterInstance, run_id: str) -> bool | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
 from cdp_assets import partitions
 from cdp_assets.automation import decisions, runs, starts_by_itself, state
@@ -159,7 +160,10 @@ def _plan(
 )
 def gone_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """For runs that a crash of the machine, the container or the process cut off. Needs no warehouse."""
-    ended, unknown = runs.end_gone_runs(context.instance)
+    server = context.code_location_origin
+    ended, unknown = runs.end_gone_runs(
+        context.instance, server if isinstance(server, GrpcServerCodeLocationOrigin) else None
+    )
     for run_id in ended:
         context.log.warning("run %s was ended: %s", run_id, runs.GONE)
     beyond = f"; {len(unknown)} run where this host cannot see them" if unknown else ""
