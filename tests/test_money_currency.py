@@ -22,7 +22,7 @@ from cdp_assets.checks.subject import Table, read_source
 from cdp_assets.datasets.assets import scope_of
 from cdp_assets.datasets.catalog import DATASETS
 from cdp_assets.datasets.events.run import refresh
-from cdp_assets.datasets.publish import build, checks_of, main_currency, read_inputs
+from cdp_assets.datasets.publish import InputMissing, build, checks_of, main_currency, read_inputs
 from cdp_assets.datasets.sales import MONEY, money_in_main_currency
 from cdp_assets.landing.contracts import CONTRACTS
 from cdp_assets.landing.shop.checks import CHECKS as SHOP_CHECKS
@@ -30,7 +30,7 @@ from cdp_assets.landing.shop.checks import evaluate as evaluate_shop
 from cdp_assets.landing.shop.specs import SPECS
 from cdp_assets.quality import Check, Measure
 from cdp_assets.sources.model import CONVERSION, PRODUCT_ITEM, PROFILE
-from cdp_assets.warehouse.connection import Warehouse, WarehouseError
+from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.options import DEFAULT_CURRENCY, TenantOptions
 from cdp_assets.warehouse.registry import record_run
 from cdp_assets.warehouse.tenants import Tenant, get_tenant, put_tenant
@@ -149,7 +149,7 @@ def test_a_stored_fault_is_no_currency(marts: Marts, warehouse: Warehouse, store
 def test_views_that_are_not_there_yet_are_asked_for_by_name(acme: Tenant, pipeline_dsn: str) -> None:
     with (
         Warehouse(pipeline_dsn) as empty,
-        pytest.raises(WarehouseError, match="int_main_currency is not there yet"),
+        pytest.raises(InputMissing, match="int_main_currency is not there yet"),
     ):
         main_currency(empty, acme.tenant_id)
 

@@ -64,6 +64,7 @@ def scope_of(warehouse: Warehouse, tenant: Tenant, as_of: str | None) -> Scope:
 
     Raises:
         TenantError: as `day_of`.
+        InputMissing: the models were never built.
     """
     day = day_of(tenant, as_of)
     is_said = "default_currency" in tenant.options.model_fields_set
@@ -105,9 +106,9 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
         until = first_instant(day + timedelta(days=1), tenant.timezone)
         name, made_of = f"datasets.{dataset.name}", recipe(dataset, tenant, day)
         with recorded(context, warehouse, name, until, recipe=made_of, alone=name) as summary:
-            # reads rows, and so comes after the counters of the recipe
-            scope = scope_of(warehouse, tenant, str(day))
             try:
+                # reads rows, and so comes after the counters of the recipe
+                scope = scope_of(warehouse, tenant, str(day))
                 inputs = read_inputs(warehouse, scope, dataset.reads)
             except InputMissing as error:
                 raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error

@@ -25,7 +25,7 @@ from cdp_assets.datasets.files import parquet
 from cdp_assets.datasets.model import Audit, Built, Dataset, Frames, Scope
 from cdp_assets.quality import Check, Measure, Severity
 from cdp_assets.warehouse import quarantine
-from cdp_assets.warehouse.connection import Connection, Warehouse, WarehouseError, without_loops
+from cdp_assets.warehouse.connection import Connection, Warehouse, without_loops
 from cdp_assets.warehouse.frames import Written, as_text, replace_rows
 from cdp_assets.warehouse.registry import code_version, git_state, never_built
 
@@ -73,7 +73,7 @@ def checks_of(dataset: Dataset) -> tuple[Check[Audit], ...]:
 
 
 class InputMissing(Exception):
-    """A dataset that is to be read was never built. The message names it and the remedy."""
+    """A dataset or model that is to be read was never built. The message names it and the remedy."""
 
 
 def read_inputs(warehouse: Warehouse, scope: Scope, names: Sequence[str]) -> dict[str, pl.DataFrame]:
@@ -98,13 +98,13 @@ def main_currency(warehouse: Warehouse, tenant_id: str) -> str:
     """The currency in which a tenant's money is added up, as the marts have it.
 
     Raises:
-        WarehouseError: the view that says so is not there.
+        InputMissing: the view that says so is not there.
     """
     try:
         with warehouse.tenant(tenant_id) as conn:
             row = conn.execute("select currency from intermediate.int_main_currency").fetchone()
     except UndefinedTable as error:
-        raise WarehouseError(
+        raise InputMissing(
             f"intermediate.int_main_currency is not there yet; `cdp dbt --tenant {tenant_id} build` makes it"
         ) from error
     assert row is not None

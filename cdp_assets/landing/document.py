@@ -27,6 +27,7 @@ SHOWN_BYTES = 200_000
 BOOKKEEPING = frozenset({"_id", "_rev", "_key", "_from", "_to"})
 
 _encode = msgspec.json.Encoder(order="sorted").encode
+_packed = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.json.Decoder()
 _CARRIES_JSON = frozenset({"rawJsonData"})
 """Attributes with whatever the sender sent: JSON as a rule, but a query string with a password in it, too."""
@@ -148,7 +149,7 @@ def content_hash(stored: bytes, values: Sequence[Any], version: str) -> bytes:
     The row is more than its document: what is left out of it is read by the options of the tenant.
     """
     digest = hashlib.blake2b(stored, digest_size=16, person=version.encode()[:16])
-    digest.update(_encode(values))
+    digest.update(_packed(values))
     return digest.digest()
 
 

@@ -19,6 +19,7 @@ from reprlib import Repr
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -30,6 +31,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from cdp_assets.vocabulary.event_types import EVENT_TYPES, event_type
 from cdp_assets.zones import zone_name
 
 DEFAULT_CURRENCY = "USD"
@@ -149,6 +151,15 @@ def _place(given: object) -> str:
     return text
 
 
+def _event_type(name: str) -> str:
+    if name not in EVENT_TYPES:
+        meant = event_type(name)
+        hint = f" (take {meant!r})" if meant else f": they are {', '.join(EVENT_TYPES)}"
+        raise ValueError(f"{_shown(name)} is no event type{hint}")
+    return name
+
+
+Step = Annotated[str, AfterValidator(_event_type)]
 Instant = Annotated[datetime, BeforeValidator(instant), PlainSerializer(datetime.isoformat, return_type=str)]
 MINUTES_OF_TEN_YEARS = 10 * 366 * 24 * 60
 
@@ -170,10 +181,10 @@ class FunnelOption(_Strict):
     """
 
     funnel_id: Annotated[str, Field(min_length=1, max_length=100)]
-    steps: Annotated[tuple[str, ...], Field(min_length=2)]
+    steps: Annotated[tuple[Step, ...], Field(min_length=2)]
     window_minutes: Annotated[float, Field(strict=True, gt=0, le=MINUTES_OF_TEN_YEARS)]
     order: Literal["ordered", "strict", "any"] = "ordered"
-    excluded: tuple[str, ...] = ()
+    excluded: tuple[Step, ...] = ()
     count_by: Literal["session", "visitor"] = "session"
 
     @model_validator(mode="after")

@@ -21,12 +21,12 @@ from cdp_assets.datasets.assets import scope_of
 from cdp_assets.datasets.current import EVENTS, events_recipe
 from cdp_assets.datasets.events.checks import CHECKS
 from cdp_assets.datasets.events.contract import CONTRACTS
-from cdp_assets.datasets.events.funnels import FunnelError
 from cdp_assets.datasets.events.pictures import DAYS, funnel_charts, sessions_per_day
 from cdp_assets.datasets.events.run import Outcome, refresh
 from cdp_assets.datasets.events.store import WarehouseStore
 from cdp_assets.datasets.events.versions import publish_versions
 from cdp_assets.datasets.model import Scope
+from cdp_assets.datasets.publish import InputMissing
 from cdp_assets.partitions import tenants
 from cdp_assets.warehouse.connection import Warehouse, WarehouseError
 from cdp_assets.warehouse.registry import Summary
@@ -111,12 +111,12 @@ def events(
     except (TenantError, WarehouseError) as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
     with recorded(context, warehouse, EVENTS, now, recipe=made_of, alone=EVENTS) as summary:
-        # reads rows, and so comes after the counters of the recipe
-        scope = scope_of(warehouse, tenant, None)
         try:
-            outcome = refresh(warehouse, scope, now, full=config.full)
-        except FunnelError as error:
+            # reads rows, and so comes after the counters of the recipe
+            scope = scope_of(warehouse, tenant, None)
+        except InputMissing as error:
             raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
+        outcome = refresh(warehouse, scope, now, full=config.full)
         of = Measured(tenant_id, context.run.run_id, "build" if outcome.is_full else "window")
         for table, key in KEYS.items():
             found = [(check, measure) for name, check, measure in outcome.measures if name == table]

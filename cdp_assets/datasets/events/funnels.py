@@ -18,8 +18,7 @@ from cdp_assets.datasets.event_types import EVENT_TYPES, EventType
 from cdp_assets.datasets.events import vocabulary as words
 from cdp_assets.datasets.events.contract import FunnelDays, FunnelMembers
 from cdp_assets.datasets.frames import TIME, UNKNOWN
-from cdp_assets.vocabulary.event_types import event_type
-from cdp_assets.warehouse.options import FunnelOption, TenantOptions
+from cdp_assets.warehouse.options import TenantOptions
 
 Order = Literal["ordered", "strict", "any"]
 Unit = Literal["session", "visitor"]
@@ -34,10 +33,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CODES = {name: place for place, name in enumerate(EVENT_TYPES)}
 _OTHER = len(EVENT_TYPES)
 _EMPTY = FunnelMembers.create_empty().select(FunnelMembers.column_names())
-
-
-class FunnelError(Exception):
-    """A tenant's option `funnels` cannot be used. The message names the funnel and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +64,20 @@ DEFAULTS = (
 
 
 def funnels_of(options: TenantOptions) -> tuple[Funnel, ...]:
-    """The funnels of a tenant's option `funnels`; `DEFAULTS` where it has none.
-
-    Raises:
-        FunnelError: one of them names what is no event type.
-    """
+    """The funnels of a tenant's option `funnels`; `DEFAULTS` where it has none."""
     if options.funnels is None:
         return DEFAULTS
-    return tuple(map(_funnel, options.funnels))
-
-
-def _funnel(given: FunnelOption) -> Funnel:
-    unknown = [word for word in (*given.steps, *given.excluded) if word not in EVENT_TYPES]
-    if unknown:
-        meant = {word: event_type(word) for word in unknown}
-        said = [
-            f"{word!r} is no event type" + (f" (take {of!r})" if of else "") for word, of in meant.items()
-        ]
-        raise FunnelError(
-            f"funnel {given.funnel_id!r}: {'; '.join(said)}. Correct the tenant's option `funnels`: event types are "
-            f"{', '.join(EVENT_TYPES)}"
+    return tuple(
+        Funnel(
+            given.funnel_id,
+            given.steps,
+            timedelta(minutes=given.window_minutes),
+            given.order,
+            given.excluded,
+            given.count_by,
         )
-    window = timedelta(minutes=given.window_minutes)
-    return Funnel(given.funnel_id, given.steps, window, given.order, given.excluded, given.count_by)
+        for given in options.funnels
+    )
 
 
 def members(funnel: Funnel, events: pl.DataFrame, now: datetime) -> pl.DataFrame:

@@ -81,7 +81,6 @@ def refresh(warehouse: Warehouse, scope: Scope, now: datetime, *, full: bool = F
     and one after a change of funnels, currency, zone, vocabulary or logic, is a full one whatever `full` says.
 
     Raises:
-        FunnelError: the tenant's option `funnels` cannot be used.
         psycopg.Error: a table refused a row; nothing is written.
     """
     configured = funnels_of(scope.options)
