@@ -56,7 +56,7 @@ def here() -> str:
 
 def began_at() -> float:
     """When this process started, in seconds since 1970."""
-    return psutil.Process().create_time()
+    return float(psutil.Process().create_time())
 
 
 def is_gone(text: str) -> bool | None:
