@@ -130,6 +130,24 @@ def reason(
     return told(graph, tenant_id, held) if held else ""
 
 
+def has_passed(
+    graph: AssetGraph,
+    warehouse: Warehouse,
+    tenant_id: str,
+    keys: Collection[dg.AssetKey],
+    *,
+    segment_id: str = "",
+) -> bool:
+    """Whether each blocking check of these assets has a result and passed: else a run is due, whatever changed."""
+    asked = [
+        Asked(".".join(key.path), check.name, segment_id)
+        for key in keys
+        for check in graph.get(key).check_keys
+        if graph.get_check_spec(check).blocking
+    ]
+    return not _holding(warehouse, tenant_id, asked)
+
+
 def _holding(warehouse: Warehouse, tenant_id: str, asked: list[Asked]) -> list[Held]:
     if not asked:
         return []

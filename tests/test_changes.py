@@ -5,17 +5,20 @@ Belongs here: `ops.change` and its triggers. Who builds by the counters is teste
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from alembic import command
 
 from cdp_assets.warehouse import freshness
 from cdp_assets.warehouse.connection import Warehouse
+from cdp_assets.warehouse.migrate import migrate
 from cdp_assets.warehouse.registry import record_run
 from tests.conftest import Server
-from tests.rows import Conn, insert, tenant_tables
+from tests.databases import shared_database
+from tests.rows import Conn, fill, insert, tenant_tables
 
 SCHEMAS = ("cdp", "raw", "marts", "activation", "embedding", "datasets", "audience")
 NOT_COUNTED = {"embedding.job", "embedding.retired_vector", "embedding.probe"}
@@ -54,6 +57,61 @@ def test_every_table_of_a_tenant_is_counted(owner: Conn) -> None:
         if row[0] != 4
     }
     assert uncounted == NOT_COUNTED
+
+
+def test_an_upgraded_warehouse_counts_from_its_first_change_on(postgres: Server) -> None:
+    """Tables of the release before have rows, partitions and marts; nothing was built from their counters yet."""
+    with shared_database(postgres, "test_upgraded") as name:
+        dsn = postgres.dsn(name, user="postgres")
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            drop = "select string_agg(format('drop schema %I cascade', nspname), ';') from pg_namespace "
+            row = conn.execute(drop + "where nspname !~ '^(pg_|information_schema|public)'").fetchone()
+            assert row is not None
+            conn.execute(row[0])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("alembic.command.upgrade", _to("0004", command.upgrade))
+            migrate(dsn)
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            fill(conn, ["acme"])
+            conn.execute("set role cdp_owner")
+            conn.execute("create table marts.old as select 'acme'::text as tenant_id")
+            conn.execute("call ops.isolate('marts.old')")
+            conn.execute("reset role")
+            migrate(dsn)
+            assert conn.execute("select count(*) from ops.change").fetchone() == (0,)
+            written = set()
+            for table in counted(conn):
+                before = counter(conn, *root_of(conn, table))
+                if conn.execute(
+                    f"update {table} set tenant_id = tenant_id where tenant_id = 'acme'"
+                ).rowcount:
+                    written.add(table)
+                    assert counter(conn, *root_of(conn, table)) == before + 1
+            assert {"marts.old", "cdp.segment", "raw.orders", "datasets.reviews_nlp"} <= written
+            assert (
+                sum(table.startswith("embedding.profile") for table in written) == 3
+            )  # whole, tenant, model
+
+
+def _to(revision: str, upgrade: Callable[..., None]) -> Callable[..., None]:
+    return lambda config, _: upgrade(config, revision)
+
+
+def counted(conn: Conn) -> list[str]:
+    return [
+        table
+        for table in tenant_tables(conn)
+        if table.partition(".")[0] in SCHEMAS and table not in NOT_COUNTED and not table.endswith("_texts")
+    ]
+
+
+def root_of(conn: Conn, table: str) -> list[str]:
+    row = conn.execute(
+        "select coalesce(pg_partition_root(to_regclass(%(table)s)), to_regclass(%(table)s))::text",
+        {"table": table},
+    ).fetchone()
+    assert row is not None
+    return str(row[0]).split(".")
 
 
 INSERT = "insert into raw.promotions (tenant_id, id, updated_at) values ('acme', 2, now())"

@@ -13,11 +13,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import psycopg
 import pytest
 
 from cdp_assets import current
 from cdp_assets.artifacts.store import LATEST, ArtifactStore
+from cdp_assets.asset_gates import has_passed
 from cdp_assets.audience import current as audience
 from cdp_assets.datasets import current as datasets
 from cdp_assets.datasets.articles import image_vectors
@@ -30,6 +32,7 @@ from cdp_assets.warehouse import freshness
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.registry import Summary, record_run
 from cdp_assets.warehouse.tenants import Tenant, get_tenant, put_tenant
+from tests.gates_support import all_passed, graph
 from tests.rows import insert
 
 
@@ -275,6 +278,28 @@ def test_the_recipe_of_vectors_counts_every_table_that_their_texts_are_made_of(o
             }
             assert tables <= set(embedding.recipe(entity).reads)
     assert PRODUCT.source in embedding.recipe(TRANSACTION).reads
+
+
+RESULT = "ops.check_result where asset = 'datasets.customer_features'"
+
+
+@pytest.mark.parametrize(
+    ("statement", "passes"),
+    [
+        (f"delete from {RESULT}", False),
+        (f"update {RESULT} ".replace(" where", " set passed = false, failing = 1 where"), False),
+        ("delete from ops.check_result where asset = 'marts.fct_sales'", True),
+    ],
+    ids=["a result is lost", "a check failed", "another stage's"],
+)
+def test_a_stage_is_due_for_a_check_that_has_not_passed_though_nothing_changed(
+    world: Acme, statement: str, passes: bool
+) -> None:
+    keys = [dg.AssetKey(["datasets", name]) for name in DATASETS]
+    all_passed(world.warehouse, "acme")
+    assert has_passed(graph(), world.warehouse, "acme", keys)
+    world.sql(statement)
+    assert has_passed(graph(), world.warehouse, "acme", keys) is passes
 
 
 def test_a_tenant_whose_clock_cannot_be_read_gets_its_runs_which_say_so(world: Acme) -> None:

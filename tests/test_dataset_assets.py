@@ -17,6 +17,7 @@ from cdp_assets.datasets import frames
 from cdp_assets.datasets.assets import _asset, scope_of
 from cdp_assets.datasets.frames import Frame
 from cdp_assets.partitions import TENANT_DIMENSION
+from cdp_assets.warehouse import locks
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.registry import record_run
 from cdp_assets.warehouse.tenants import Tenant, TenantError, put_tenant
@@ -109,6 +110,22 @@ def test_a_dataset_is_materialized_with_its_checks_and_shown(stage: Stage) -> No
         "2026-06-30 00:00:00+00",
     )
     assert stage.one("select count(*) from ops.etl_artifacts")[0] == 2
+
+
+def test_a_build_waits_for_another_of_the_same_dataset_and_changes_nothing_meanwhile(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(locks.writing.__wrapped__.__kwdefaults__, "wait_s", 0.2)  # type: ignore[attr-defined]
+    stage.things(("a", 1))
+    with locks.writing(stage.warehouse, "acme", "the first", thing="datasets.toy"):
+        result = stage.run()
+        (failure,) = result.get_step_failure_events()
+        assert "another run is at work on datasets.toy of tenant acme: the first" in str(
+            failure.step_failure_data.error
+        )
+        assert stage.store.latest("toy", "acme") is None
+        assert stage.one("select count(*) from datasets.toy") == (0,)
+    assert stage.run().success
 
 
 def test_a_failed_gate_reports_every_check_and_changes_nothing(stage: Stage) -> None:

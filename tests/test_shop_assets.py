@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import dagster as dg
@@ -15,7 +16,7 @@ from cdp_assets.opening import Sources
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.quality import Measure, Severity
 from cdp_assets.settings import get_settings
-from cdp_assets.warehouse import check_results
+from cdp_assets.warehouse import check_results, locks
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant, put_tenant
 from tests.conftest import Server
@@ -101,6 +102,25 @@ def _no_lag(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     get_settings.cache_clear()
     yield
     get_settings.cache_clear()
+
+
+def test_a_second_load_at_once_skips_what_the_first_has_and_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cdp_assets.landing.shop.extract.LOCK_PATIENCE_S", 1)
+    assert stage.run().success
+    for taken, status in ((["orders"], "success"), (list(SPECS), "skipped")):
+        with ExitStack() as stack:
+            for table in taken:
+                session = stack.enter_context(stage.warehouse.session("acme", purpose="the first"))
+                locks.take(session.connection, "acme", f"raw.{table}")
+            result = stage.run()
+        assert result.success
+        found = tables(result)
+        assert {table for table in found if found[table]["mode"] == "skipped"} == set(taken)
+        assert "another run is at work on raw.orders of tenant acme: the first" in found["orders"]["note"]
+        last = "select status from ops.etl_runs where dataset = 'raw' order by started_at desc limit 1"
+        assert stage.one(last) == status
 
 
 def test_a_run_lands_every_table_and_tells_of_it(stage: Stage) -> None:

@@ -7,11 +7,13 @@ import sys
 
 import click
 
-from cdp_assets.cli.tenants import TENANT
+from cdp_assets.cli.tenants import PATIENCE_S, TENANT
 from cdp_assets.environment import dbt_environment
+from cdp_assets.modeling.current import WHOLE
 from cdp_assets.modeling.project import EXECUTABLE, PROJECT
 from cdp_assets.opening import open_warehouse, warehouse_dsn
 from cdp_assets.settings import get_settings
+from cdp_assets.warehouse import locks
 from cdp_assets.warehouse.tenants import get_tenant
 
 
@@ -27,9 +29,14 @@ def dbt(tenant_id: str, args: tuple[str, ...]) -> None:
     cdp dbt --tenant acme-demo docs generate --static
     """  # noqa: D301 - click wants the character \b itself
     settings = get_settings()
+    place = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    place += ["--log-path", str(settings.dbt_target)]
     with open_warehouse() as warehouse:
         tenant = get_tenant(warehouse, tenant_id)
-    with dbt_environment(settings, warehouse_dsn(), tenant):
-        place = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-        place += ["--log-path", str(settings.dbt_target)]
-        sys.exit(subprocess.run([EXECUTABLE, *args, *place], check=False).returncode)
+        with (
+            # most commands write: two builds of a tenant at once would insert the same rows
+            locks.writing(warehouse, tenant_id, "cdp dbt", thing=WHOLE, wait_s=PATIENCE_S),
+            dbt_environment(settings, warehouse_dsn(), tenant),
+        ):
+            done = subprocess.run([EXECUTABLE, *args, *place], check=False)
+    sys.exit(done.returncode)

@@ -107,10 +107,10 @@ def _materialize(chosen: list[Tenant]) -> list[Stage]:
                 if name == "shop_sweep" and tenant.shop is None:
                     stage.note = "none is registered"
                     continue
-                if not (partition_keys := _due(instance, tenant, name)):
+                made = [key for key in order if key in jobs[name].asset_layer.executable_asset_keys]
+                if not (partition_keys := _due(instance, graph, tenant, name, made)):
                     stage.note = "nothing changed"
                     continue
-                made = [key for key in order if key in jobs[name].asset_layer.executable_asset_keys]
                 if held := _held(graph, tenant.tenant_id, made):
                     stage.errors = [held]
                     err.print(f"{tenant.tenant_id}: {title} not built: the reason follows at the end")
@@ -162,26 +162,41 @@ def _run(
     err.print(f"{stage.tenant_id}: {doing} took {stage.seconds:.0f} s{said}{failed}")
 
 
-def _due(instance: dg.DagsterInstance, tenant: Tenant, job: str) -> list[str]:
-    """Partitions for which a run of the job might change something. A source is always looked at."""
+def _due(
+    instance: dg.DagsterInstance, graph: AssetGraph, tenant: Tenant, job: str, made: list[dg.AssetKey]
+) -> list[str]:
+    """Partitions for which a run of the job may change something, or has checks to measure.
+
+    A source is always looked at.
+    """
     from cdp_assets import current
+    from cdp_assets.asset_gates import has_passed
 
     with open_warehouse() as warehouse:
         if job == "audience_refresh":
-            return _segments(instance, warehouse, tenant)
+            return _segments(instance, graph, warehouse, tenant, made)
         is_current = {
             "embedding_refresh": lambda: current.vectors_are_current(warehouse, tenant),
             "marts_refresh": lambda: current.marts_are_current(warehouse, tenant),
             "datasets_refresh": lambda: current.datasets_are_current(warehouse, open_artifacts(), tenant),
         }.get(job)
-        return [] if is_current is not None and is_current() else [tenant.tenant_id]
+        if is_current is not None and is_current() and has_passed(graph, warehouse, tenant.tenant_id, made):
+            return []
+        return [tenant.tenant_id]
 
 
-def _segments(instance: dg.DagsterInstance, warehouse: Warehouse, tenant: Tenant) -> list[str]:
+def _segments(
+    instance: dg.DagsterInstance,
+    graph: AssetGraph,
+    warehouse: Warehouse,
+    tenant: Tenant,
+    made: list[dg.AssetKey],
+) -> list[str]:
     """Partitions `segment|tenant` of the tenant's segments that are due; all are registered."""
     import dagster as dg
 
     from cdp_assets import current
+    from cdp_assets.asset_gates import has_passed
     from cdp_assets.automation.state import segment_ids
     from cdp_assets.partitions import SEGMENT_DIMENSION, TENANT_DIMENSION
 
@@ -191,6 +206,7 @@ def _segments(instance: dg.DagsterInstance, warehouse: Warehouse, tenant: Tenant
         dg.MultiPartitionKey({SEGMENT_DIMENSION: segment_id, TENANT_DIMENSION: tenant.tenant_id})
         for segment_id in sorted(found)
         if not current.segment_is_current(warehouse, tenant, segment_id)
+        or not has_passed(graph, warehouse, tenant.tenant_id, made, segment_id=segment_id)
     ]
 
 
