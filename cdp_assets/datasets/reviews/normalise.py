@@ -1,7 +1,8 @@
 """What people typed, made readable without changing what it says: one spelling, no markup, nothing personal.
 
-Belongs here: repair, redaction, and the two simpler forms of a text (words only; words without accents). Does not
-belong here: what a text means. Letters, accents, capitals, punctuation and faces stay: they carry the opinion.
+Belongs here: repair, and the two simpler forms of a text (words only; words without accents). Does not belong here:
+what is personal in a text (`cleaning.redaction`), what a text means. Letters, accents, capitals, punctuation and faces
+stay: they carry the opinion.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from collections.abc import Callable
 import ftfy
 import polars as pl
 
-EMAIL, PHONE, ORDER, NUMBER, ID, LINK = "[email]", "[phone]", "[order]", "[number]", "[id]", "[link]"
-PERSONAL = (EMAIL, PHONE, ORDER, NUMBER, ID)
+from cdp_assets.cleaning import redaction
+
+PERSONAL = (redaction.EMAIL, redaction.PHONE, redaction.ORDER, redaction.NUMBER, redaction.ID)
 """What stands where something was that leads to a person."""
 
 _AFTER = r"\x{0080}-\x{00BF}€‚ƒ„†‡ˆ‰Š‹ŒŽ˜™š›œžŸ"
@@ -25,33 +27,6 @@ BROKEN = (
     "|&(?:#\\d+|#x[0-9a-fA-F]+|[a-zA-Z]{2,8});"
 )
 """UTF-8 that was read as Latin-1 or Windows-1252, and HTML entities. Repair costs Python 50 microseconds a text."""
-
-_INVISIBLE = r"[\x{00AD}\x{200B}\x{200E}\x{200F}\x{2060}\x{FEFF}]"
-_GAP = r"[\]\s.()\[/_*·•–—\x{200C}\x{200D}\x{FE0F}\x{20E3}-]*"
-_REDACTIONS = (
-    # not an address: what people type for wide eyes
-    (r"@{2,}", " "),
-    (
-        r"(?i)[^\s,;<>\x22]+\s*[\[(]at[\])]\s*[^\s,;<>\x22]+|[^\s,;<>\x22]+\s+@\s+[^\s,;<>\x22]*\.[^\s,;<>\x22]+"
-        r"|[^\s,;<>\x22]*@[^\s,;<>\x22]*",
-        EMAIL,
-    ),
-    (
-        r"(?i)(?:[a-z][a-z0-9+.-]*://|www\.)\S+|\b[a-z0-9-]+\.[a-z]{2,}/\S*"
-        r"|\b[a-z0-9-]+\.(?:com|net|org|info|vn)\b",
-        LINK,
-    ),
-    (r"(?i)\beyJ\S{13,}|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?-u:[a-z0-9_]){21,}\b", ID),
-    (r"(?i)\b(?-u:[a-z]){1,5}[-_]?\d{4,}(?:[-_]\d+)*\b|#\s?\d{4,}", ORDER),
-    (r"(?i)\b((?:mã|đơn|order|vận đơn|ma don|don hang|bill)\D{0,12}?)\d{4,}", "${1}" + ORDER),
-    (rf"(?:\+{_GAP}\d{{1,3}}|\b84|\b0){_GAP}\d(?:{_GAP}\d){{7,9}}[\x{{FE0F}}\x{{20E3}}]*", PHONE),
-    # dates of birth, cards, government numbers, amounts in millions: seven digits or more, however they are spaced
-    (rf"[+(]*\d(?:{_GAP}\d){{6,}}[\x{{FE0F}}\x{{20E3}}]*", NUMBER),
-)  # fmt: skip
-"""Patterns as `embedding.redacted` has them in SQL, so that no text is safer in one place than in the other."""
-
-_SUSPECT = r"@|(?i)[\[(]at[\])]|://|www\.|\.[a-z]{2}|eyJ|(?:\d\D*){4}|[0-9A-F]{4}-[0-9A-F]{4}-|[A-Z0-9_]{21}"
-"""What every text has that a redaction would change; the look costs a hundredth of the redactions."""
 
 _PLAIN = {"đ": "d"} | {
     letter: plain
@@ -79,7 +54,7 @@ def normalise(comments: pl.Series) -> pl.DataFrame:
             pl.any_horizontal(
                 pl.col("review_text").str.contains(token, literal=True) for token in PERSONAL
             ).alias("pii_found"),
-            pl.col("review_text").str.contains(LINK, literal=True).alias("has_link"),
+            pl.col("review_text").str.contains(redaction.LINK, literal=True).alias("has_link"),
         )
         .with_columns(
             _filled(pl.col("said").str.to_lowercase().str.replace_all(r"[^\p{L}\p{M}]+", " ")).alias("clean_text"),
@@ -106,29 +81,12 @@ def _mended(text: str) -> str:
 
 
 def redacted(texts: pl.Series) -> pl.Series:
-    """One spelling (NFKC: also of letters of full width), no markup, tokens for what is personal."""
-    text = pl.col("text")
-    spelled = (
-        text.str.normalize("NFKC")
-        .str.replace_all(_INVISIBLE, "")
-        .str.replace_all(r"(?i)</?[a-z][^<>]*>", " ")
+    """`cleaning.redaction.redacted` of every text; nine in ten have nothing that it would change."""
+    return _where(
+        texts,
+        texts.str.contains(redaction.UNUSUAL),
+        lambda unusual: pl.Series([redaction.redacted(text) for text in unusual], dtype=pl.String),
     )
-    squeezed = (
-        text.str.replace_all(r"[ \t\p{Cc}--\n]+", " ").str.replace_all(r" ?\n[ \n]*", "\n").str.strip_chars()
-    )
-    plain = _changed(texts, spelled)
-    return _changed(_where(plain, plain.str.contains(_SUSPECT), _without_personal), squeezed)
-
-
-def _without_personal(texts: pl.Series) -> pl.Series:
-    text = pl.col("text")
-    for pattern, token in _REDACTIONS:
-        text = text.str.replace_all(pattern, token)
-    return _changed(texts, text)
-
-
-def _changed(texts: pl.Series, change: pl.Expr) -> pl.Series:
-    return texts.to_frame("text").select(change).to_series()
 
 
 def _where(texts: pl.Series, is_concerned: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:

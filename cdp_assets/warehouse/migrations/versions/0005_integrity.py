@@ -17,6 +17,7 @@ FILES = (
     "0005_statuses.sql",
     "0005_tenants.sql",
     "0005_reviews.sql",
+    "0005_redaction.sql",
 )
 
 
