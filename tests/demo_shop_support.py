@@ -11,7 +11,7 @@ from typing import Any
 from cdp_assets import demo
 from cdp_assets.demo.advance import advance_tenant
 from cdp_assets.demo.shop import shop_at
-from cdp_assets.demo.shop_schema import COLUMNS
+from cdp_assets.demo.shop_schema import columns_of
 from cdp_assets.demo.shop_state import Shop
 from cdp_assets.demo.tenant import TenantWorld
 
@@ -23,8 +23,8 @@ State = dict[str, dict[int, dict[str, Any]]]
 
 def state_of(shop: Shop) -> State:
     return {
-        name: {i: {c: getattr(row, c) for c in COLUMNS[name]} for i, row in table.rows.items()}
-        for name, table in shop.tables.items()
+        name: {i: {c: getattr(row, c) for c in columns} for i, row in shop.tables[name].rows.items()}
+        for name, columns in columns_of(shop.spec.small_shop).items()
     }
 
 

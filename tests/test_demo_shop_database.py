@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from cdp_assets import demo
 from cdp_assets.demo.shop import shop_rows
 from cdp_assets.demo.shop_database import NotADemoShop, ShopChanges, put_shops, shop_database_name, sync_shop
-from cdp_assets.demo.shop_schema import COLUMNS
+from cdp_assets.demo.shop_schema import COLUMNS, columns_of
 from tests.conftest import DATA, Server
 
 
@@ -27,33 +27,35 @@ def empty(postgres: Server) -> Iterator[str]:
         conn.execute("drop database shop_test with (force)")
 
 
-def _stored(dsn: str) -> dict[str, list[tuple[Any, ...]]]:
+def _stored(dsn: str, small: bool = False) -> dict[str, list[tuple[Any, ...]]]:
     with psycopg.connect(dsn) as conn:
         return {
             table: conn.execute(f"select {', '.join(columns)} from {table} order by id").fetchall()
-            for table, columns in COLUMNS.items()
+            for table, columns in columns_of(small).items()
         }
 
 
-def _versions(dsn: str) -> dict[str, list[tuple[Any, ...]]]:
+def _versions(dsn: str, tables: Iterable[str] = COLUMNS) -> dict[str, list[tuple[Any, ...]]]:
     with psycopg.connect(dsn) as conn:
-        return {t: conn.execute(f"select id, xmin::text from {t} order by id").fetchall() for t in COLUMNS}
+        return {t: conn.execute(f"select id, xmin::text from {t} order by id").fetchall() for t in tables}
 
 
-def test_an_empty_database_gets_every_row_and_the_columns_of_the_row_classes(empty: str) -> None:
-    world = demo.tenant_at("nova-demo", size="tiny", step=1)
+@pytest.mark.parametrize("tenant", ["lotus-demo", "nova-demo"])
+def test_an_empty_database_gets_every_row_and_the_columns_of_its_shop(empty: str, tenant: str) -> None:
+    world = demo.tenant_at(tenant, size="tiny", step=1)
+    small = world.spec.small_shop
     changes = sync_shop(empty, world)
     rows = shop_rows(world)
     assert changes == ShopChanges(True, inserted=sum(map(len, rows.values())))
-    assert _stored(empty) == rows
+    assert _stored(empty, small) == rows
     with psycopg.connect(empty) as conn:
-        for table, columns in COLUMNS.items():
-            found = conn.execute(
-                "select column_name from information_schema.columns "
-                "where table_schema = 'public' and table_name = %s order by ordinal_position",
-                (table,),
-            ).fetchall()
-            assert tuple(name for (name,) in found) == columns
+        found: dict[str, tuple[str, ...]] = {}
+        for table, column in conn.execute(
+            "select table_name, column_name from information_schema.columns "
+            "where table_schema = 'public' order by table_name, ordinal_position"
+        ):
+            found[table] = (*found.get(table, ()), column)
+        assert found == columns_of(small)
 
 
 @pytest.mark.parametrize("tenant", ["acme-demo", "nova-demo"])
@@ -62,19 +64,20 @@ def test_a_database_moved_on_day_by_day_equals_a_fresh_one_and_untouched_rows_ar
 ) -> None:
     before = demo.tenant_at(tenant, size="tiny")
     sync_shop(empty, before)
+    tables = columns_of(before.spec.small_shop)
     for step in range(1, 5):
-        versions = _versions(empty)
+        versions = _versions(empty, tables)
         after = demo.tenant_at(tenant, size="tiny", step=step)
         old, new = shop_rows(before), shop_rows(after)
         changes = sync_shop(empty, after)
-        assert _stored(empty) == new
-        ids = {t: ({r[0] for r in old[t]}, {r[0] for r in new[t]}) for t in COLUMNS}
-        same = {t: set(old[t]) & set(new[t]) for t in COLUMNS}
+        assert _stored(empty, before.spec.small_shop) == new
+        ids = {t: ({r[0] for r in old[t]}, {r[0] for r in new[t]}) for t in tables}
+        same = {t: set(old[t]) & set(new[t]) for t in tables}
         assert changes.inserted == sum(len(b - a) for a, b in ids.values())
         assert changes.deleted == sum(len(a - b) for a, b in ids.values())
         assert changes.updated == sum(len(a & b) - len(same[t]) for t, (a, b) in ids.items())
-        now = _versions(empty)
-        for table in COLUMNS:
+        now = _versions(empty, tables)
+        for table in tables:
             kept = {row[0] for row in same[table]}
             assert {v for v in versions[table] if v[0] in kept} <= set(now[table])
         before = after
@@ -96,7 +99,7 @@ def test_another_world_or_an_earlier_step_is_made_anew(empty: str) -> None:
         demo.tenant_at("lotus-demo", size="tiny", step=1),
     ):
         assert sync_shop(empty, world).created
-        assert _stored(empty) == shop_rows(world)
+        assert _stored(empty, world.spec.small_shop) == shop_rows(world)
 
 
 def test_a_database_that_the_demo_did_not_make_is_left_alone(empty: str) -> None:
@@ -145,7 +148,8 @@ def test_put_shops_creates_a_database_per_tenant_and_a_reader_who_only_reads(pos
         assert put_shops(dsn, worlds) == {"lotus-demo": ShopChanges(False), "nova-demo": ShopChanges(False)}
         for world in worlds:
             name = shop_database_name(world.spec.id)
-            assert _stored(postgres.dsn(name, user="shop_reader")) == shop_rows(world)
+            stored = _stored(postgres.dsn(name, user="shop_reader"), world.spec.small_shop)
+            assert stored == shop_rows(world)
             with psycopg.connect(postgres.dsn(name, user="shop_reader")) as conn:
                 assert conn.execute("select pg_has_role('pg_read_all_stats', 'usage')").fetchone() == (True,)
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -91,7 +91,10 @@ def test_the_figures_of_the_truth_are_those_of_the_rows(tenant: str, step: int) 
     state, shop, truth = state_of(shop_at(world)), shop_at(world), shop_truth(world)
     assert truth["rows"] == {table: len(rows) for table, rows in state.items()}
     for currency, figures in truth["orders"].items():
-        orders = {i: o for i, o in state["orders"].items() if o["currency"] == currency}
+        # orders of a small shop name no currency: they are in its tenant's
+        orders = {
+            i: o for i, o in state["orders"].items() if o.get("currency", world.spec.currency) == currency
+        }
         items = [item for item in state["order_items"].values() if item["order_id"] in orders]
         assert figures["orders"] == len(orders)
         assert Decimal(figures["total_amount"]) == sum(o["total_amount"] for o in orders.values())
@@ -133,9 +136,10 @@ def test_a_link_that_finds_one_profile_finds_one_of_the_same_person() -> None:
 def test_keys_of_contacts_see_through_their_spelling() -> None:
     assert email_key(" An.Le+Shop@Example.COM ") == "an.le@example.com"
     assert email_key("khach12.example.com") == email_key("guest3@") == email_key("4@@example.com") == ""
-    assert phone_key("0903 555 121") == phone_key("+84903555121") == "+84903555121"
-    assert phone_key("+1 (512) 555-0144") == "+15125550144"
-    assert phone_key("gọi sau 17h: zalo") == phone_key("") == ""
+    assert phone_key("0903 555 121", "VN") == phone_key("+84903555121", "GB") == "+84903555121"
+    assert phone_key("07911 123456", "GB") == "+447911123456"
+    assert phone_key("+1 (512) 555-0144", "VN") == "+15125550144"
+    assert phone_key("gọi sau 17h: zalo", "VN") == phone_key("", "VN") == ""
 
 
 # Planted faults

@@ -14,7 +14,8 @@ from cdp_assets.demo.keys import friendly_id
 from cdp_assets.demo.model import HISTORY_DAYS, WORLD_START, Product
 from cdp_assets.demo.sizes import TenantSpec
 
-VND_PER_USD = 25_000
+DONG = {"USD": 25_000, "GBP": 32_000}
+"""Value of a unit of other currencies."""
 SHARED_PRODUCTS = 1
 """So many products have the same `_key` in every tenant."""
 
@@ -44,9 +45,10 @@ def draw_product(spec: TenantSpec, seed: int, number: int, rank: int, dice: Dice
         title = f"{name_en}, {made_en}, {look_en}"
         description = f"{title}. One year of warranty, ships worldwide."
         keywords = (name_en.lower(), category.english.lower(), look_en)
-    currency = "USD" if dice.chance(spec.dollar_products) else "VND"
+    currency = "USD" if dice.chance(spec.dollar_products) else spec.currency
     # Log-normal around the typical price of its kind.
-    price = _price(thousands * 1000 * float(dice.rng.lognormal(0.0, 0.25)), currency)
+    dong = thousands * 1000 * float(dice.rng.lognormal(0.0, 0.25))
+    price = _price(dong / DONG.get(currency, 1), currency)
     reduced = dice.chance(0.4)
     return Product(
         key=friendly_id("product", seed, "shared" if number < SHARED_PRODUCTS else spec.name, number),
@@ -59,7 +61,7 @@ def draw_product(spec: TenantSpec, seed: int, number: int, rank: int, dice: Dice
         keywords=keywords,
         language="vi" if vietnamese else "en",
         currency=currency,
-        list_price=_price(float(price) * 1.2, "listed" + currency) if reduced else price,
+        list_price=_price(float(price) * 1.2, currency) if reduced else price,
         price=price,
         stock=dice.whole(0, 200),
         launched=WORLD_START
@@ -68,9 +70,8 @@ def draw_product(spec: TenantSpec, seed: int, number: int, rank: int, dice: Dice
     )
 
 
-def _price(dong: float, currency: str) -> Decimal:
-    """VND in whole thousands, USD as dollars and .99; a list price is scaled in its own currency already."""
-    if currency in {"VND", "listedVND"}:
-        return Decimal(max(1, round(dong / 1000)) * 1000)
-    dollars = dong if currency == "listedUSD" else dong / VND_PER_USD
-    return Decimal(max(1, int(dollars))) + Decimal("0.99")
+def _price(amount: float, currency: str) -> Decimal:
+    """VND in whole thousands, all others with .99 at the end."""
+    if currency == "VND":
+        return Decimal(max(1, round(amount / 1000)) * 1000)
+    return Decimal(max(1, int(amount))) + Decimal("0.99")

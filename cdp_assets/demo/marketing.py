@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cdp_assets.demo import vocabulary as words
 from cdp_assets.demo.model import end_of_step
 from cdp_assets.demo.sizes import tenant_spec
-
-_LOCAL = timedelta(hours=7)
-"""Plans are made in Vietnamese time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ def _event(tenant_id: str, step: int, number: int, occasion: Occasion, first: da
     )
     if occasion.key == _REWRITTEN and step >= 1:
         description += " Miễn phí đổi trả." if vietnamese else " Free returns."
-    starts = datetime(first.year, first.month, first.day, tzinfo=UTC) - _LOCAL
+    starts = datetime(first.year, first.month, first.day, tzinfo=ZoneInfo(spec.timezone)).astimezone(UTC)
     ends = starts + timedelta(days=occasion.days)
     now = end_of_step(step)
     status = "done" if ends <= now else "running" if starts <= now else "planned"

@@ -44,6 +44,13 @@ def fold(text: str) -> str:
     return "".join(letter for letter in plain if letter.isascii() and letter.isalpha())
 
 
+def national(phone: str) -> tuple[str, str] | None:
+    """How people of the country write an international number, without and with blanks; None of other countries."""
+    if phone.startswith("+84"):
+        return f"0{phone[3:]}", f"0{phone[3:5]} {phone[5:8]} {phone[8:]}"
+    return (f"0{phone[3:]}", f"0{phone[3:7]} {phone[7:]}") if phone.startswith("+44") else None
+
+
 def draw_person(spec: TenantSpec, number: int, orders_per_year: float, dice: Dice) -> Person:
     """A human being. `orders_per_year` is the mean of the population; individuals spread widely around it."""
     vietnamese = dice.chance(spec.vietnamese)
@@ -59,8 +66,8 @@ def draw_person(spec: TenantSpec, number: int, orders_per_year: float, dice: Dic
     else:
         last, middle = dice.pick(words.SURNAMES_EN), ""
         first = dice.pick(words.GIVEN_EN_FEMALE if female else words.GIVEN_EN_MALE)
-        place = dice.weighted(words.PLACES_EN)
-        phone = f"+1{dice.pick(words.AREA_CODES_US)}{dice.whole(2, 9)}{dice.whole(0, 999_999):06d}"
+        place = dice.weighted(words.PLACES_GB if spec.region == "GB" else words.PLACES_EN)
+        phone = _english_phone(spec, dice)
     email = f"{fold(first)}.{fold(last)}{number}@{dice.pick(words.MAIL_DOMAINS)}"
     # Gamma(.55): most buy rarely, few buy a lot (NBD model); an exponential life gives real churn.
     rate = float(dice.rng.gamma(0.55)) / 0.55 * orders_per_year
@@ -80,6 +87,12 @@ def draw_person(spec: TenantSpec, number: int, orders_per_year: float, dice: Dic
         quits=WORLD_START + timedelta(days=float(dice.rng.exponential(1_500.0))),
         untracked=number % 20 == 9,
     )
+
+
+def _english_phone(spec: TenantSpec, dice: Dice) -> str:
+    if spec.region == "GB":
+        return f"+44{dice.pick(words.MOBILE_PREFIXES_GB)}{dice.whole(0, 999_999):06d}"
+    return f"+1{dice.pick(words.AREA_CODES_US)}{dice.whole(2, 9)}{dice.whole(0, 999_999):06d}"
 
 
 def _birthday(dice: Dice) -> date | None:
@@ -102,10 +115,8 @@ def record(person: Person, key: str, kind: int, created: datetime, dice: Dice) -
     email, phone = person.email, person.phone
     if email and dice.chance(0.03):
         email = email.upper()
-    if phone.startswith("+84") and dice.chance(0.15):
-        phone = f"0{phone[3:]}"
-    elif phone.startswith("+84") and dice.chance(0.05):
-        phone = f"0{phone[3:5]} {phone[5:8]} {phone[8:]}"
+    if typed := national(phone):
+        phone = typed[0] if dice.chance(0.15) else typed[1] if dice.chance(0.05) else phone
     return Profile(
         key=key,
         person=person,

@@ -17,12 +17,12 @@ from cdp_assets.demo.shop_hidden import hold_back
 from cdp_assets.demo.shop_orders import open_orders
 from cdp_assets.demo.shop_pages import log_events, write_reviews
 from cdp_assets.demo.shop_people import open_accounts
-from cdp_assets.demo.shop_schema import COLUMNS
+from cdp_assets.demo.shop_schema import columns_of
 from cdp_assets.demo.shop_state import Shop
 from cdp_assets.demo.tenant import TenantWorld
 
 ShopRows = dict[str, list[tuple[Any, ...]]]
-"""Table -> rows in the order of ids; values in the order of `COLUMNS`. A table comes after those it refers to."""
+"""Table -> rows in the order of ids; values in the order of `columns_of`. A table comes after those it refers to."""
 
 
 def shop_at(tenant: TenantWorld) -> Shop:
@@ -49,6 +49,6 @@ def shop_rows(tenant: TenantWorld) -> ShopRows:
 def rows_of(shop: Shop) -> ShopRows:
     """The visible rows of a shop."""
     return {
-        name: sorted(map(attrgetter(*COLUMNS[name]), table.rows.values()), key=itemgetter(0))
-        for name, table in shop.tables.items()
+        name: sorted(map(attrgetter(*columns), shop.tables[name].rows.values()), key=itemgetter(0))
+        for name, columns in columns_of(shop.spec.small_shop).items()
     }

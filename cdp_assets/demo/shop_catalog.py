@@ -75,7 +75,7 @@ def _products(shop: Shop, products: Sequence[Product], purchases: Sequence[Purch
             list_product(shop, product, shop.local(product.launched), shop.local(sold))
     for _ in range(2):
         list_own_product(shop, shop.local(WORLD_END) - timedelta(hours=40))
-    if shop.clean:
+    if shop.clean or shop.spec.small_shop:
         return
     *_, orphan = shop.shuffled(shop.product_of.values(), "orphan category")
     row = shop.products.rows[orphan]
@@ -110,7 +110,6 @@ def list_product(shop: Shop, product: Product, created: datetime, updated: datet
 def list_own_product(shop: Shop, at: datetime) -> int:
     """A product that LEO does not know."""
     row_id = shop.products.new_id()
-    dollars = shop.spec.dollar_products == 1.0
     shop.products.add(
         ProductRow(
             id=row_id,
@@ -119,8 +118,8 @@ def list_own_product(shop: Shop, at: datetime) -> int:
             sku=f"SHOP-{row_id:05d}",
             name=f"Gift card {row_id}",
             description=None,
-            price=Decimal("20.00") if dollars else Decimal(500_000),
-            currency="USD" if dollars else "VND",
+            price=Decimal(500_000) if shop.spec.currency == "VND" else Decimal("20.00"),
+            currency=shop.spec.currency,
             category=None,
             category_id=None,
             brand=None,

@@ -7,7 +7,7 @@ here: what the rows say (`shop`). The database remembers its world in the commen
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -17,14 +17,17 @@ from psycopg import sql
 
 from cdp_assets.demo.keys import hexadecimal
 from cdp_assets.demo.shop import ShopRows, shop_rows
-from cdp_assets.demo.shop_schema import COLUMNS
+from cdp_assets.demo.shop_schema import COLUMNS, columns_of
 from cdp_assets.demo.tenant import TenantWorld
 
 READER = "shop_reader"
 """Login role that may read every table of a shop, and nothing else."""
 
-_FORMAT = 1
+_FORMAT = 2
 """Raise it when the same world gives other rows: every database is then made anew."""
+
+Columns = Mapping[str, Sequence[str]]
+"""Table -> its columns."""
 
 _Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -79,7 +82,7 @@ def sync_shop(dsn: str, tenant: TenantWorld) -> ShopChanges:
     Raises:
         NotADemoShop: there are tables of the shop's names that this function did not make.
     """
-    rows = shop_rows(tenant)
+    rows, columns = shop_rows(tenant), columns_of(tenant.spec.small_shop)
     with psycopg.connect(dsn) as conn:
         known = _world_of(conn)
         wanted = _identity(tenant)
@@ -87,10 +90,11 @@ def sync_shop(dsn: str, tenant: TenantWorld) -> ShopChanges:
         created = not is_same or known is None or known["step"] > tenant.step
         if created:
             _create(conn, tenant)
-            changes = ShopChanges(True, inserted=sum(_copy(conn, sql.Identifier(t), t, rows) for t in rows))
+            copied = (_copy(conn, sql.Identifier(table), columns[table], rows[table]) for table in rows)
+            changes = ShopChanges(True, inserted=sum(copied))
         else:
-            changes = _apply(conn, rows)
-        _restart_sequences(conn)
+            changes = _apply(conn, rows, columns)
+        _restart_sequences(conn, columns)
         conn.execute(sql.SQL("comment on schema public is {}").format(sql.Literal(json.dumps(wanted))))
     if created:
         # Statistics for the reader's plans; later days are too small to matter.
@@ -126,10 +130,25 @@ def _create(conn: _Connection, tenant: TenantWorld) -> None:
         conn.execute(sql.SQL("drop table if exists {} cascade").format(sql.Identifier("public", table)))
     conn.execute("drop function if exists touch_updated_at")
     conn.execute((files("cdp_assets.demo") / "sql" / "shop_schema.sql").read_bytes())
+    _reduce(conn, columns_of(tenant.spec.small_shop))
     # `now()` in a default or trigger is then the shop's own time.
     zone = sql.Literal(tenant.spec.timezone)
     conn.execute(sql.SQL("alter database {} set timezone to {}").format(database, zone))
     _create_reader(conn, database)
+
+
+def _reduce(conn: _Connection, columns: Columns) -> None:
+    """Drop tables and columns that the shop has not."""
+    for table, names in COLUMNS.items():
+        if table not in columns:
+            conn.execute(sql.SQL("drop table {} cascade").format(sql.Identifier("public", table)))
+            continue
+        for name in set(names) - set(columns[table]):
+            conn.execute(
+                sql.SQL("alter table {} drop column {}").format(
+                    sql.Identifier("public", table), sql.Identifier(name)
+                )
+            )
 
 
 def _create_reader(conn: _Connection, database: sql.Identifier) -> None:
@@ -148,19 +167,21 @@ def _create_reader(conn: _Connection, database: sql.Identifier) -> None:
         conn.execute(sql.SQL("grant pg_read_all_stats to {}").format(reader))
 
 
-def _copy(conn: _Connection, target: sql.Composable, table: str, rows: ShopRows) -> int:
-    """Rows written to a table with the columns of `table`."""
-    columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS[table]))
+def _copy(
+    conn: _Connection, target: sql.Composable, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> int:
+    """Rows written to a table with these columns."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
     with (
         conn.cursor() as cur,
         cur.copy(sql.SQL("copy {} ({}) from stdin").format(target, columns)) as copy,
     ):
-        for row in rows[table]:
+        for row in rows:
             copy.write_row(row)
-    return len(rows[table])
+    return len(rows)
 
 
-def _apply(conn: _Connection, rows: ShopRows) -> ShopChanges:
+def _apply(conn: _Connection, rows: ShopRows, columns: Columns) -> ShopChanges:
     """Deletes from the last table to the first, then updates and inserts from the first to the last."""
     for table in rows:
         conn.execute(
@@ -168,10 +189,10 @@ def _apply(conn: _Connection, rows: ShopRows) -> ShopChanges:
                 _wanted(table), sql.Identifier("public", table)
             )
         )
-        _copy(conn, _wanted(table), table, rows)
-    deleted = sum(_run(conn, table, _DELETE) for table in reversed(rows))
-    updated = sum(_run(conn, table, _UPDATE) for table in rows)
-    inserted = sum(_run(conn, table, _INSERT) for table in rows)
+        _copy(conn, _wanted(table), columns[table], rows[table])
+    deleted = sum(_run(conn, table, columns[table], _DELETE) for table in reversed(rows))
+    updated = sum(_run(conn, table, columns[table], _UPDATE) for table in rows)
+    inserted = sum(_run(conn, table, columns[table], _INSERT) for table in rows)
     return ShopChanges(False, inserted, updated, deleted)
 
 
@@ -190,9 +211,7 @@ def _wanted(table: str) -> sql.Identifier:
     return sql.Identifier(f"wanted_{table}")
 
 
-def _run(conn: _Connection, table: str, statement: Any) -> int:
-    names = COLUMNS[table]
-
+def _run(conn: _Connection, table: str, names: Sequence[str], statement: Any) -> int:
     def of(alias: str) -> sql.Composed:
         return sql.SQL(", ").join(sql.Identifier(alias, name) for name in names)
 
@@ -207,9 +226,9 @@ def _run(conn: _Connection, table: str, statement: Any) -> int:
     ).rowcount
 
 
-def _restart_sequences(conn: _Connection) -> None:
+def _restart_sequences(conn: _Connection, tables: Iterable[str]) -> None:
     """The next row that somebody inserts gets an id beyond those of all rows."""
-    for table in COLUMNS:
+    for table in tables:
         conn.execute(
             sql.SQL(
                 "select setval(s.name, greatest(max(t.id), pg_sequence_last_value(s.name), 1)) "

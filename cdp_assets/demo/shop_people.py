@@ -16,7 +16,7 @@ from cdp_assets.demo import vocabulary as words
 from cdp_assets.demo.calendar_vn import shopping_time
 from cdp_assets.demo.dice import Dice, Purpose
 from cdp_assets.demo.model import WORLD_END, WORLD_START, Model, Person, Profile, Purchase
-from cdp_assets.demo.people import draw_person, fold
+from cdp_assets.demo.people import draw_person, fold, national
 from cdp_assets.demo.shop_schema import CustomerRow
 from cdp_assets.demo.shop_state import Planted, Shop
 
@@ -25,6 +25,8 @@ STRANGERS = 1_000_000
 
 REGISTERED = 1
 """Kind of a LEO profile whose person logs in to the shop."""
+
+COUNTRY_CODES = {"VN": "+84", "GB": "+44"}
 
 _STRANGER_SHARE = 0.08
 _TWIN_SHARE = 0.015
@@ -142,19 +144,21 @@ def _captured_name(shop: Shop, person: Person) -> str:
 
 
 def _typed_phone(shop: Shop, phone: str, number: int) -> str:
-    """A fifth of the Vietnamese numbers lacks the country code, some with blanks."""
+    """A fifth of the numbers of the shop's country lacks the country code, some with blanks."""
     mark = shop.mark("phone format", number)
-    if not phone.startswith("+84") or mark >= 0.2:
+    typed = national(phone)
+    if typed is None or mark >= 0.2:
         return phone
-    return f"0{phone[3:]}" if mark < 0.15 else f"0{phone[3:5]} {phone[5:8]} {phone[8:]}"
+    return typed[0] if mark < 0.15 else typed[1]
 
 
-def _other_format(phone: str) -> str:
+def _other_format(shop: Shop, phone: str) -> str:
     """The same number written in another way."""
     digits = phone.replace(" ", "")
     if digits.startswith("0"):
-        return f"+84{digits[1:]}"
-    return f"0{digits[3:]}" if digits.startswith("+84") else f"+1 ({digits[2:5]}) {digits[5:8]}-{digits[8:]}"
+        return f"{COUNTRY_CODES[shop.spec.region]}{digits[1:]}"
+    typed = national(digits)
+    return typed[0] if typed else f"+1 ({digits[2:5]}) {digits[5:8]}-{digits[8:]}"
 
 
 def _address(shop: Shop, person: Person) -> str | None:
@@ -184,7 +188,7 @@ def _twin(shop: Shop, account: _Account, kind: str) -> _Account:
     if kind == "plus_tag":
         return replace(twin, email=f"{local}+shop@{domain}", phone=None)
     if kind == "phone_format":
-        return replace(twin, email=other, phone=_other_format(account.phone))
+        return replace(twin, email=other, phone=_other_format(shop, account.phone))
     plain = unicodedata.normalize("NFD", account.name.replace("đ", "d").replace("Đ", "D"))
     return replace(twin, email=other, name="".join(c for c in plain if not unicodedata.combining(c)))
 

@@ -137,6 +137,17 @@ def _columns(row: type[Row]) -> tuple[str, ...]:
 COLUMNS: dict[str, tuple[str, ...]] = {table: _columns(row) for table, row in ROWS.items()}
 """Table -> its columns in the order of the database."""
 
+_SMALL = ("customers", "products", "orders", "order_items")
+_NOT_SMALL = {"currency", "category_id", "promotion_id"}
+
+
+def columns_of(small: bool) -> dict[str, tuple[str, ...]]:
+    """`COLUMNS` of a shop; a small one has the needed tables only, and no currencies."""
+    if not small:
+        return COLUMNS
+    return {table: tuple(name for name in COLUMNS[table] if name not in _NOT_SMALL) for table in _SMALL}
+
+
 R = TypeVar("R", bound=Row)
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from cdp_assets.demo.defects import LANDED, QUARANTINED
 from cdp_assets.demo.model import EMPTY_TRANSACTION
 from cdp_assets.demo.shop import shop_at
-from cdp_assets.demo.shop_people import STRANGERS
-from cdp_assets.demo.shop_schema import CustomerRow
+from cdp_assets.demo.shop_people import COUNTRY_CODES, STRANGERS
+from cdp_assets.demo.shop_schema import CustomerRow, columns_of
 from cdp_assets.demo.shop_state import Shop
 from cdp_assets.demo.tenant import TenantWorld
 from cdp_assets.sources.model import CONVERSION, PROFILE
@@ -72,7 +72,7 @@ class ShopTruth:
         shop = self._shop
         orders, customers = shop.orders.rows, shop.customers.rows
         return {
-            "rows": {name: len(table.rows) for name, table in shop.tables.items()},
+            "rows": {name: len(shop.tables[name].rows) for name in columns_of(shop.spec.small_shop)},
             "orders": _amounts(shop),
             "statuses": dict(sorted(Counter(shop.status_of[order] for order in orders).items())),
             "misspelt_statuses": sum(order.status != shop.status_of[order.id] for order in orders.values()),
@@ -141,12 +141,14 @@ def email_key(text: str) -> str:
     return f"{local.partition('+')[0]}@{domain}"
 
 
-def phone_key(text: str) -> str:
-    """A number with its country code; blank if there are letters in it."""
+def phone_key(text: str, region: str) -> str:
+    """A number with its country code, of `region` where it names none; blank if there are letters in it."""
     if re.search(r"[^\d\s()+-]", text):
         return ""
     digits = re.sub(r"\D", "", text)
-    return f"+84{digits[1:]}" if digits.startswith("0") else f"+{digits}" if digits else ""
+    return (
+        f"{COUNTRY_CODES[region]}{digits[1:]}" if digits.startswith("0") else f"+{digits}" if digits else ""
+    )
 
 
 def _links(tenant: TenantWorld, shop: Shop) -> dict[str, dict[str, Any]]:
@@ -167,7 +169,7 @@ def _links(tenant: TenantWorld, shop: Shop) -> dict[str, dict[str, Any]]:
             for rule, value in (
                 ("crm_id", document.get("crmRefId") or ""),
                 ("email", email_key(document.get("primaryEmail") or "")),
-                ("phone", phone_key(document.get("primaryPhone") or "")),
+                ("phone", phone_key(document.get("primaryPhone") or "", shop.spec.region)),
             ):
                 if value:
                     holders[rule].setdefault(value, []).append(key)
@@ -176,7 +178,7 @@ def _links(tenant: TenantWorld, shop: Shop) -> dict[str, dict[str, Any]]:
         keys = {
             "crm_id": row.crm_id or "",
             "email": email_key(row.email),
-            "phone": phone_key(row.phone or ""),
+            "phone": phone_key(row.phone or "", shop.spec.region),
         }
         found = {rule: holders[rule].get(value, []) for rule, value in keys.items()}
         unique = [rule for rule, matches in found.items() if len(matches) == 1]

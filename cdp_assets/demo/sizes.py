@@ -22,13 +22,15 @@ class TenantSpec:
     vietnamese: float
     """Share of people who speak Vietnamese."""
     dollar_products: float
-    """Share of products priced in USD; all others are priced in VND."""
+    """Share of products priced in USD; all others are priced in `currency`."""
     currency: str
     """Of amounts that name none."""
     region: str
     """Country of phone numbers that name none."""
     timezone: str
-    """IANA name of the zone of the shop's naive times; none has summer time, so each names one instant."""
+    """IANA name of the zone of the shop's naive times."""
+    small_shop: bool = False
+    """Its shop has the four tables that every shop needs, and no column for currencies."""
 
     @property
     def id(self) -> str:
@@ -41,7 +43,19 @@ VIETNAM = ("VND", "VN", "Asia/Ho_Chi_Minh")
 TENANTS: tuple[TenantSpec, ...] = (
     TenantSpec("acme", 0, "ACME Store", "shop.acme.example.com", "home", 0.85, 0.15, *VIETNAM),
     TenantSpec("lotus", 1, "Lotus Beauty", "lotus.example.com", "beauty", 0.95, 0.10, *VIETNAM),
-    TenantSpec("nova", 2, "Nova Outdoor", "nova.example.com", "outdoor", 0.0, 1.0, "USD", "US", "UTC"),
+    TenantSpec(
+        "nova",
+        2,
+        "Nova Outdoor",
+        "nova.example.com",
+        "outdoor",
+        0.0,
+        0.0,
+        "GBP",
+        "GB",
+        "Europe/London",
+        small_shop=True,
+    ),
 )
 """From the largest to the smallest."""
 

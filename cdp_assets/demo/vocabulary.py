@@ -61,6 +61,15 @@ JOBS_EN = ("Marketing Manager", "Teacher", "Software Engineer", "Nurse", "Accoun
 INTERESTS = ("coffee", "travel", "sport", "music", "cooking", "yoga", "gaming", "photography")
 LABELS = ("VIP", "NEWSLETTER", "B2B", "STAFF-DISCOUNT", "khách quen", "EVENT-2025")
 MAIL_DOMAINS = ("example.com", "example.org", "example.net", "mail.example.com")
+PLACES_GB = Weighted(
+    [
+        (Place("United Kingdom", "British", "England", "London", "Camden", "", "NW1 8AB", ""), 50.0),
+        (Place("United Kingdom", "British", "Scotland", "Edinburgh", "", "", "EH1 1YZ", ""), 20.0),
+        (Place("United Kingdom", "British", "England", "Manchester", "", "", "M1 4BT", ""), 20.0),
+        (Place("United Kingdom", "", "Wales", "Cardiff", "", "", "CF10 1EP", ""), 10.0),
+    ]
+)
+MOBILE_PREFIXES_GB = ("7400", "7453", "7520", "7810", "7967")
 MOBILE_PREFIXES_VI = (
     "90",
     "91",
