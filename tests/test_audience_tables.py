@@ -92,7 +92,7 @@ def test_what_all_share_tells_nobody_apart(segments: Segments, owner_dsn: str) -
 
 def test_members_without_features_are_named(segments: Segments, owner_dsn: str) -> None:
     customers(owner_dsn)
-    segments.fill("vip", "p1", "p2", "p77")
+    segments.fill("vip", "p1", "p2", "p75", "p76", "p77")
     result = segments.run("vip", "segment_member", "segment_features")
     assert result.success
     assert failing(result) == {"members_have_features"}

@@ -17,6 +17,8 @@ from cdp_assets.demo.shop import shop_at
 from cdp_assets.demo.shop_state import Shop
 from cdp_assets.demo.shop_truth import LEO_ORDERS, email_key, phone_key, shop_defects, shop_truth
 from cdp_assets.sources.model import CONVERSION, TRACKING_EVENT
+from cdp_assets.vocabulary.event_types import EVENT_TYPES, LEO_CONVERSIONS, LEO_NAMES, NAMES, event_type
+from cdp_assets.vocabulary.order_statuses import UNKNOWN, order_status
 from tests.demo_shop_support import STEPS, TENANTS, history, small, state_of
 
 
@@ -156,13 +158,14 @@ def _lines(shop: Shop) -> dict[int, Decimal]:
 def _found(shop: Shop) -> set[tuple[str, str, str]]:
     """The faults that can be seen in the rows of a shop: (collection, key, check)."""
     lines = _lines(shop)
-    known = {"pending", "processing", "shipped", "completed", "cancelled", "canceled", "done"}
     found = set()
     for order in shop.orders.rows.values():
         if abs(order.total_amount - lines[order.id]) > Decimal("0.01"):
             found.add(("raw.orders", str(order.id), "order_total_matches_lines"))
-        if order.status.strip().lower() not in known:
+        meant = order_status(order.status)
+        if meant == UNKNOWN:
             found.add(("raw.orders", str(order.id), "order_status_known"))
+        assert meant == shop.status_of[order.id]
     for customer in shop.customers.rows.values():
         if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", customer.email):
             found.add(("raw.customers", str(customer.id), "email_is_valid"))
@@ -241,3 +244,30 @@ def test_the_ledger_of_leo_has_the_same_orders_without_a_shop(shops: list[Shop])
     numbers = {o.order_number for o in (*shops[0].orders.rows.values(), *shops[0].orders.held)}
     tracked = {number for number in numbers if not number.startswith("TEL-")}
     assert tracked | shops[0].missing == carried
+
+
+# Words of others
+
+
+def test_every_name_that_leo_has_for_an_event_is_used_and_purchases_have_edges_of_the_same_name() -> None:
+    events = {
+        event["metricName"] for event in small().database.documents(TRACKING_EVENT) if "metricName" in event
+    }
+    edges = {edge["eventMetricId"] for edge in small().database.documents(CONVERSION)}
+    said_in_reviews = {name for name, meant in LEO_NAMES.items() if meant in {"review", "share"}}
+    assert events >= LEO_NAMES.keys() - said_in_reviews
+    assert edges == set(LEO_CONVERSIONS)
+    flagged = {
+        event["metricName"] for event in small().database.documents(TRACKING_EVENT) if event["isConversion"]
+    }
+    assert flagged == set(LEO_CONVERSIONS)
+
+
+def test_a_shop_of_many_tools_uses_every_name_of_a_purchase_and_of_the_way_to_it() -> None:
+    shop = shop_at(demo.tenant_at("lotus-demo", size="small", step=1))
+    said = {event.event_type for event in shop.events.rows.values()}
+    for meant in ("view", "add_to_cart", "checkout_start", "purchase"):
+        assert said >= set(NAMES[meant]), meant
+    assert {event_type(word) for word in said} <= set(EVENT_TYPES)
+    states = [order.status for order in shop.orders.rows.values()]
+    assert {"wc-completed", "hoàn thành", "wc-cancelled"} <= set(states)

@@ -22,6 +22,8 @@ that was half done."""
 
 MAX_UNKNOWN = 0.02
 """Share of members without features: persons who came after the last night's datasets."""
+FEW = 2
+"""So many members are no share: of a segment of two, one who came today is a half."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,13 @@ def members_have_features(audience: Audience) -> Measure:
         "order by 1"
     )
     share = len(found) / members if members else 0.0
+    is_usual = share <= MAX_UNKNOWN or len(found) <= FEW
     return Measure(
-        len(found) if share > MAX_UNKNOWN else 0,
+        0 if is_usual else len(found),
         f"{len(found)} of {members} members have no features",
         {"unknown": len(found), "share": share, "max_share": MAX_UNKNOWN},
         ("customer_id",),
-        found[:SAMPLE_ROWS] if share > MAX_UNKNOWN else (),
+        () if is_usual else found[:SAMPLE_ROWS],
         Severity.WARN,
     )
 
@@ -174,7 +177,7 @@ MEMBER_CHECKS: tuple[Check[Audience], ...] = (
 FEATURE_CHECKS: tuple[Check[Audience], ...] = (
     Check(
         "members_have_features",
-        "Members without a row in datasets.customer_features, against 2 %.",
+        "Members without a row in datasets.customer_features, against 2 % and two persons.",
         "materialize datasets.customer_features of {tenant}, then this",
         members_have_features,
     ),

@@ -17,11 +17,14 @@ from cdp_assets.demo.keys import friendly_id
 from cdp_assets.demo.model import WORLD_END, Event, Product, Profile, Purchase, Session
 from cdp_assets.demo.purchases import Shelf
 from cdp_assets.demo.sizes import TenantSpec
+from cdp_assets.vocabulary.event_types import LEO_CONVERSIONS, LEO_NAMES
 
 _VISIT_STEPS = Weighted(
     [("page-view", 30.0), ("item-view", 40.0), ("search", 12.0), ("add-to-cart", 8.0), ("add-wishlist", 4.0),
-     ("remove-from-cart", 2.0), ("content-view", 4.0)]
+     ("remove-from-cart", 2.0), ("content-view", 4.0), ("", 6.0)]
 )  # fmt: skip
+"""The blank one is any of the others that LEO has a name for."""
+_OTHERS = sorted(LEO_NAMES.keys() - set(LEO_CONVERSIONS) - set(_VISIT_STEPS.items) - {"order-checkout"})
 _WITH_PRODUCT = {"item-view", "add-to-cart", "add-wishlist", "remove-from-cart"}
 
 
@@ -62,6 +65,7 @@ class Journal:
         at = started
         for position in range(1 + int(self._dice.rng.poisson(1.2))):
             kind = self._dice.weighted(_VISIT_STEPS) if position else "page-view"
+            kind = kind or self._dice.pick(_OTHERS)
             product = self._dice.weighted(self._shelf.all) if kind in _WITH_PRODUCT else None
             yield self._event(session, kind, at, product)
             at += timedelta(milliseconds=self._dice.whole(2_000, 300_000))
@@ -71,7 +75,7 @@ class Journal:
         if not purchase.tracked:
             return
         if purchase.channel != "web":
-            yield Event(self._key(), "purchase", purchase.at, purchase.profile, None, None, purchase)
+            yield Event(self._key(), purchase.metric, purchase.at, purchase.profile, None, None, purchase)
             return
         product = purchase.lines[0].product
         funnel: list[tuple[str, Product | None]] = [("order-checkout", None)]
@@ -87,7 +91,7 @@ class Journal:
         session = self._session(purchase.profile, at)
         for kind, item, instant in reversed(steps):
             yield self._event(session, kind, instant, item)
-        yield self._event(session, "purchase", purchase.at, None, purchase)
+        yield self._event(session, purchase.metric, purchase.at, None, purchase)
 
 
 def draw_behaviour(

@@ -70,7 +70,7 @@ class Growth:
 
     def orders(self) -> None:
         """Today's orders: edges, events, saved buyers, products written at every line."""
-        for profile in self.day.some_profiles(self.day.share(0.005, 2), lambda p: p.kind != 0):
+        for profile in self.day.some_profiles(self.day.share(0.0015, 1), lambda p: p.kind != 0):
             at = self.day.instant()
             purchase = self._purchase(profile, at)
             events = list(self.journal.checkout(purchase))

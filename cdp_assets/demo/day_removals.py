@@ -43,7 +43,7 @@ class Removals:
 
     def direct_deletes(self) -> None:
         """Profiles that vanish from one day to the next, never having said so."""
-        self._victims(self.day.share(0.002, 1), 1, lambda key: self._remove(key, "removed_directly"))
+        self._victims(self._few(), 1, lambda key: self._remove(key, "removed_directly"))
 
     def soft_deletes(self) -> None:
         """Status -4 and no segments, `updatedAt` unmoved. With half of the room, so that tomorrow can remove them."""
@@ -54,14 +54,19 @@ class Removals:
             self._forget(key)
 
         self.room = self._room()  # Nothing is removed here: what today used up does not count.
-        self._victims(self.day.share(0.002, 1), 2, delete)
+        self._victims(self._few(), 2, delete)
+
+    def _few(self) -> int:
+        """One in two thousand, in small tenants one every other day: else few would be left after some weeks."""
+        return self.day.share(0.0005, self.day.step % 2)
 
     def _room(self) -> dict[str, int]:
         return {c: int(self.database.count(c) * MOST_REMOVED) for c in (PROFILE, *OWNED)}
 
     def _victims(self, count: int, factor: int, act: Callable[[str], None]) -> None:
         candidates = self.day.some_profiles(40 * count, lambda p: p.key not in self.spared)
-        for profile in candidates:
+        # buyers first: their orders stay in the shop
+        for profile in sorted(candidates, key=lambda p: not self.database.owned(CONVERSION, p.key)):
             if count and self._fits(profile.key, factor):
                 act(profile.key)
                 count -= 1

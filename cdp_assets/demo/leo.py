@@ -140,7 +140,7 @@ def _order_attributes(spec: TenantSpec, purchase: Purchase | None, session: str)
     }
 
 
-_JOURNEY_STAGE = {"page-view": 1, "content-view": 1, "item-view": 2, "search": 2, "purchase": 4}
+_JOURNEY_STAGE = {"page-view": 1, "content-view": 1, "item-view": 2, "search": 2}
 
 
 def _event_data(event: Event, source: str) -> Document:
@@ -179,7 +179,7 @@ def event_document(spec: TenantSpec, event: Event) -> Document:
             "refProfileId": owner.key,
             "refVisitorId": hexadecimal("visitor", profile.key),
             "refJourneyId": JOURNEY,
-            "journeyStage": _JOURNEY_STAGE.get(event.kind, 3),
+            "journeyStage": 4 if event.purchase else _JOURNEY_STAGE.get(event.kind, 3),
             "srcTouchpointId": fixed_id("touchpoint", spec.name, page),
             "srcTouchpointHubId": fixed_id("hub", spec.name),
             "srcTouchpointName": "Checkout" if event.purchase else sku or "Home",

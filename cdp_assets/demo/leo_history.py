@@ -148,12 +148,11 @@ def scores(purchases: Sequence[Purchase], events: Sequence[Event], marks: bytes)
     }
 
 
-def _embedded(spec: TenantSpec, events: Sequence[Event], kind: str = "") -> Document | None:
-    """The last event (of a kind) as an embedded document, without the stored `_id` and `_rev`."""
-    for event in reversed(events):
-        if not kind or event.kind == kind:
-            return {k: v for k, v in event_document(spec, event).items() if k not in ("_id", "_rev")}
-    return None
+def _embedded(spec: TenantSpec, events: Sequence[Event]) -> Document | None:
+    """The last event as an embedded document, without the stored `_id` and `_rev`."""
+    if not events:
+        return None
+    return {k: v for k, v in event_document(spec, events[-1]).items() if k not in ("_id", "_rev")}
 
 
 def behaviour(spec: TenantSpec, events: Sequence[Event], marks: bytes) -> Document:
@@ -174,8 +173,8 @@ def behaviour(spec: TenantSpec, events: Sequence[Event], marks: bytes) -> Docume
         "lastObserverId": fixed_id("observer", spec.name),
         "lastSeenIp": f"113.161.{marks[1]}.{marks[2]}",
         "lastTrackingEvent": _embedded(spec, events),
-        "lastItemViewEvent": _embedded(spec, events, "item-view"),
-        "lastPurchaseEvent": _embedded(spec, events, "purchase"),
+        "lastItemViewEvent": _embedded(spec, [event for event in events if event.kind == "item-view"]),
+        "lastPurchaseEvent": _embedded(spec, [event for event in events if event.purchase]),
     }
 
 

@@ -18,7 +18,10 @@ from cdp_assets.demo.sizes import TenantSpec
 
 _CHANNELS = Weighted([("web", 66.0), ("store", 20.0), ("phone", 6.0), ("marketplace", 8.0)])
 _PAYMENTS = Weighted([("cod", 40.0), ("momo", 25.0), ("card", 22.0), ("bank", 13.0)])
-_METRICS = Weighted([("purchase", 92.0), ("made-payment", 5.0), ("subscribe", 3.0)])
+_METRICS = Weighted(
+    [("purchase", 89.0), ("made-payment", 5.0), ("subscribe", 3.0), ("enroll", 2.0), ("approve-loan", 1.0)]
+)
+"""Of an order's edges and of its event; first and further purchases are told apart for some."""
 _LATE_STATES = Weighted([("completed", 88.0), ("refunded", 5.0), ("cancelled", 7.0)])
 _EARLY_STATES = Weighted([("pending", 30.0), ("processing", 30.0), ("shipped", 40.0)])
 _SETTLED_AFTER = timedelta(days=5)

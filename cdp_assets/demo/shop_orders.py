@@ -36,6 +36,14 @@ _DIRTY = {
     "completed": ("done", "Completed"),
     "cancelled": ("canceled", "CANCELLED"),
 }
+_MANY_WORDS = {
+    "pending": ("wc-pending", "chờ xử lý", "Pending Payment", "awaiting payment", "on-hold"),
+    "processing": ("wc-processing", "đang xử lý", "Awaiting Fulfillment", "Payment accepted", "đã xác nhận"),
+    "shipped": ("đang giao hàng", "In Transit", "partially shipped", "đã gửi hàng", "dispatched"),
+    "completed": ("wc-completed", "hoàn thành", "Delivered", "Complete", "đã giao hàng", "Fulfilled"),
+    "cancelled": ("wc-cancelled", "đã hủy", "Voided", "payment failed", "khách hủy", "Declined"),
+}
+"""How WooCommerce, Magento, BigCommerce, PrestaShop and Vietnamese clerks say it."""
 _TIME_TO = {
     "pending": timedelta(0),
     "processing": timedelta(hours=3),
@@ -72,8 +80,10 @@ def status_text(shop: Shop, number: str, status: str) -> str:
     """How an order spells a status: mostly as it should be."""
     if status == UNKNOWN:
         return "call back"
-    texts = _DIRTY[status]
     mark = shop.mark("status", number, status)
+    if shop.spec.many_words:
+        return _MANY_WORDS[status][int(mark * len(_MANY_WORDS[status]))]
+    texts = _DIRTY[status]
     return texts[int(mark / _DIRTY_SHARE * len(texts))] if mark < _DIRTY_SHARE else status
 
 

@@ -13,6 +13,8 @@ from cdp_assets.demo.keys import hexadecimal
 from cdp_assets.demo.model import Event, Review
 from cdp_assets.demo.shop_schema import EventRow, ReviewRow
 from cdp_assets.demo.shop_state import Shop
+from cdp_assets.vocabulary.event_types import ALIASES, NAMES
+from cdp_assets.vocabulary.spelling import key
 
 _LOGGED_SHARE = 1 / 3
 _REVIEW_SHARE = 0.7
@@ -23,9 +25,8 @@ _EVENT_TYPES = {
     "add-to-cart": "add_to_cart",
     "remove-from-cart": "remove_from_cart",
     "order-checkout": "checkout",
-    "purchase": "purchase",
 }
-"""LEO's metric -> the shop's word; other events the shop does not log."""
+"""LEO's metric -> the shop's word; of the others the shop logs purchases only."""
 _TITLES = {1: "Rất tệ", 2: "Không hài lòng", 3: "Tạm được", 4: "Hài lòng", 5: "Tuyệt vời"}
 
 
@@ -53,7 +54,8 @@ def write_reviews(shop: Shop, reviews: Iterable[Review]) -> None:
 def log_events(shop: Shop, events: Iterable[Event]) -> None:
     """Events of the visits that the shop logs."""
     for event in sorted(events, key=lambda event: (event.at, event.key)):
-        kind, session = _EVENT_TYPES.get(event.kind), event.session
+        kind = "purchase" if event.purchase else _EVENT_TYPES.get(event.kind)
+        session = event.session
         if kind and session and shop.chance(_LOGGED_SHARE, "visit", session.key):
             accounts = shop.accounts.get(event.profile.person.number)
             at = shop.local(event.at)
@@ -66,10 +68,20 @@ def log_events(shop: Shop, events: Iterable[Event]) -> None:
                     customer_id=accounts[0] if accounts else None,
                     visitor_id=hexadecimal("visitor", event.profile.key),
                     session_id=session.key,
-                    event_type=kind,
+                    event_type=_word(shop, kind),
                     product_id=shop.product_of.get(event.product.key) if event.product else None,
                     order_id=shop.order_of.get(event.purchase.order_id) if event.purchase else None,
                     event_time=at,
                     url=f"https://{shop.spec.host}/{page}",
                 )
             )
+
+
+def _word(shop: Shop, kind: str) -> str:
+    """How the shop names a type of events. A shop of many tools uses every name that one of them has, in turn."""
+    if not shop.spec.many_words:
+        return kind
+    meant = ALIASES[key(kind)]
+    names = (kind, *NAMES[meant])
+    turn = shop.words[meant] = shop.words.get(meant, -1) + 1
+    return names[turn % len(names)]

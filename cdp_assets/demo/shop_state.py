@@ -80,6 +80,8 @@ class Shop:
     deleted: list[tuple[OrderRow, list[OrderItemRow]]] = field(default_factory=list)
     """What the last step deleted: the next one may bring it back."""
     planted: list[Planted] = field(default_factory=list)
+    words: dict[str, int] = field(default_factory=dict)
+    """Type of events -> how many the log has: each takes the next of the type's names."""
 
     _zone: ZoneInfo = field(init=False)
 

@@ -29,6 +29,8 @@ class TenantSpec:
     """Country of phone numbers that name none."""
     timezone: str
     """IANA name of the zone of the shop's naive times."""
+    many_words: bool = False
+    """Its shop names events and states of orders as many tools do, each in its own way."""
     small_shop: bool = False
     """Its shop has the four tables that every shop needs, and no column for currencies."""
 
@@ -42,7 +44,9 @@ VIETNAM = ("VND", "VN", "Asia/Ho_Chi_Minh")
 
 TENANTS: tuple[TenantSpec, ...] = (
     TenantSpec("acme", 0, "ACME Store", "shop.acme.example.com", "home", 0.85, 0.15, *VIETNAM),
-    TenantSpec("lotus", 1, "Lotus Beauty", "lotus.example.com", "beauty", 0.95, 0.10, *VIETNAM),
+    TenantSpec(
+        "lotus", 1, "Lotus Beauty", "lotus.example.com", "beauty", 0.95, 0.10, *VIETNAM, many_words=True
+    ),
     TenantSpec(
         "nova",
         2,
@@ -79,8 +83,8 @@ SIZES: dict[str, Size] = {
         reviews_per_order=0.5,
     ),
     "small": Size(
-        {"acme-demo": 1_500, "lotus-demo": 500, "nova-demo": 120},
-        {"acme-demo": 200, "lotus-demo": 100, "nova-demo": 40},
+        {"acme-demo": 1_500, "lotus-demo": 500, "nova-demo": 800},
+        {"acme-demo": 200, "lotus-demo": 100, "nova-demo": 80},
     ),
     "medium": Size(
         {"acme-demo": 20_000, "lotus-demo": 5_000, "nova-demo": 1_000},

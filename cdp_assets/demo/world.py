@@ -28,7 +28,7 @@ from cdp_assets.demo.truth import Tally
 
 STATE_FILE = "world.json"
 TRUTH_FOLDER = "_truth"
-_FORMAT = 2
+_FORMAT = 3
 
 
 class WorldError(ValueError):
@@ -85,11 +85,17 @@ def tenant_at(
 
 
 def world_at(
-    size: str = "small", seed: int = 7, step: int = 0, tenants: Sequence[str] | None = None
+    size: str = "small",
+    seed: int = 7,
+    step: int = 0,
+    tenants: Sequence[str] | None = None,
+    *,
+    clean: bool = False,
 ) -> World:
-    """The state after `step` days, in memory; of all tenants unless some are named."""
+    """The state after `step` days, in memory; of all tenants unless some are named. `clean` as in `tenant_at`."""
     names = _names(tenants)
-    return World(size, seed, step, {t: tenant_at(t, size=size, seed=seed, step=step) for t in names})
+    found = {t: tenant_at(t, size=size, seed=seed, step=step, clean=clean) for t in names}
+    return World(size, seed, step, found)
 
 
 def options_of(tenant: str, step: int) -> dict[str, Any]:
@@ -117,9 +123,14 @@ def truth_of(tenant: TenantWorld) -> dict[str, Any]:
 
 
 def generate(
-    folder: Path, *, size: str = "small", seed: int = 7, tenants: Sequence[str] | None = None
+    folder: Path,
+    *,
+    size: str = "small",
+    seed: int = 7,
+    tenants: Sequence[str] | None = None,
+    clean: bool = False,
 ) -> WorldSummary:
-    """Writes step 0 of the world into `folder` (created if missing).
+    """Writes step 0 of the world into `folder` (created if missing); `clean` as in `tenant_at`, for later days too.
 
     What an earlier state left there for these tenants is replaced; folders of other tenants are left alone.
 
@@ -129,7 +140,7 @@ def generate(
         ValueError: unknown size or tenant.
     """
     size_named(size)
-    return _write(folder, size, seed, 0, _names(tenants))
+    return _write(folder, size, seed, 0, _names(tenants), clean=clean)
 
 
 def advance(folder: Path) -> WorldSummary:
@@ -141,7 +152,8 @@ def advance(folder: Path) -> WorldSummary:
     state = _state(folder)
     if state is None:
         raise WorldError(f"{folder} holds no demo world: run `cdp demo generate` first")
-    return _write(folder, state["size"], state["seed"], state["step"] + 1, state["tenants"])
+    step = state["step"] + 1
+    return _write(folder, state["size"], state["seed"], step, state["tenants"], clean=state["clean"])
 
 
 def step_of(folder: Path) -> int | None:
@@ -163,7 +175,7 @@ def world_in(folder: Path) -> World:
     state = _state(folder)
     if state is None:
         raise WorldError(f"{folder} holds no demo world: run `cdp demo generate` first")
-    return world_at(state["size"], state["seed"], state["step"], state["tenants"])
+    return world_at(state["size"], state["seed"], state["step"], state["tenants"], clean=state["clean"])
 
 
 def _state(folder: Path) -> dict[str, Any] | None:
@@ -182,7 +194,9 @@ def _names(tenants: Sequence[str] | None) -> list[str]:
     return [tenant_spec(tenant).id for tenant in tenants]
 
 
-def _write(folder: Path, size: str, seed: int, step: int, names: Sequence[str]) -> WorldSummary:
+def _write(
+    folder: Path, size: str, seed: int, step: int, names: Sequence[str], *, clean: bool
+) -> WorldSummary:
     documents: dict[str, dict[str, int]] = {}
     truths: dict[str, Any] = {}
     defects: list[dict[str, str]] = []
@@ -190,7 +204,7 @@ def _write(folder: Path, size: str, seed: int, step: int, names: Sequence[str]) 
     shops: dict[str, Any] = {}
     faults: list[dict[str, str]] = []
     for name in names:
-        tenant = tenant_at(name, size=size, seed=seed, step=step)
+        tenant = tenant_at(name, size=size, seed=seed, step=step, clean=clean)
         tally = Tally(tenant)
         streams = {c: tally.watch(c, tenant.database.documents(c)) for c in tenant.database.base}
         documents[name] = write_dump(folder / name, f"leo_{name}", epoch_ms(end_of_step(step)), streams)
@@ -200,7 +214,14 @@ def _write(folder: Path, size: str, seed: int, step: int, names: Sequence[str]) 
         shop = ShopTruth(tenant)
         shops[name] = shop.figures()
         faults.extend(shop.defects())
-    state = {"format": _FORMAT, "size": size, "seed": seed, "step": step, "tenants": list(names)}
+    state = {
+        "format": _FORMAT,
+        "size": size,
+        "seed": seed,
+        "step": step,
+        "tenants": list(names),
+        "clean": clean,
+    }
     truth = folder / TRUTH_FOLDER
     truth.mkdir(exist_ok=True)
     _write_lines(truth / "defects.jsonl", defects)
