@@ -28,6 +28,7 @@ LARGE_CITIES = (
 )  # fmt: skip
 """What an offset is likely to mean: at least one city of each that many people live by."""
 
+_WESTWARD = re.compile(r"Etc/GMT([+-])([1-9]\d?)")
 _OFFSET = re.compile(r"(?:(?:utc|gmt|z)\s*)?([+-])\s*(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
 
 
@@ -48,6 +49,15 @@ def zone_name(text: object) -> str:
             f"{text!r} is not the name of a time zone of the IANA list, such as Asia/Ho_Chi_Minh{hint}"
         )
     return found
+
+
+def westward(name: str) -> str:
+    """What `Etc/GMT+7` means, in words, since it is the opposite of what most people read; blank for other zones."""
+    found = _WESTWARD.fullmatch(name)
+    if found is None:
+        return ""
+    side = "behind" if found[1] == "+" else "ahead of"
+    return f"{name} is {found[2]} hours {side} Greenwich: these names count to the west"
 
 
 @cache

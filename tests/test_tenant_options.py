@@ -93,6 +93,8 @@ def test_what_is_clearly_meant_is_stored_as_the_rule_spells_it(
         ({"segments": [7]}, "not a list of ids"),
         ({"segments": ["vip", " "]}, "not a list of ids"),
         ({"image_root": "images"}, "neither an absolute folder"),
+        ({"image_root": "/images\x00"}, "holds a character that PostgreSQL cannot store"),
+        ({"segments": ["\ud800"]}, "holds a character that PostgreSQL cannot store"),
         ({"image_root": 5}, "neither an absolute folder"),
         ({"timezone": "GMT+7"}, "likely Asia/Ho_Chi_Minh"),
         ({"timezone": "+5:30"}, "likely Asia/Kolkata"),
@@ -113,8 +115,8 @@ def test_what_an_option_does_not_allow_is_refused_by_name(given: dict[str, Any],
         ("purchase", "is not a list"),
         (5, "is not a list"),
         ({"f": FUNNEL}, "is not a list"),
-        (["f"], "funnel 0: 'f' is not an object"),
-        ([None], "funnel 0: None is not an object"),
+        (["f"], "number 0: 'f' is not an object"),
+        ([None], "number 0: None is not an object"),
         ([{**FUNNEL, "steps": "view"}], "funnel 'f', steps: 'view' is not a list"),
         ([{**FUNNEL, "steps": None}], "funnel 'f', steps"),
         ([{**FUNNEL, "steps": ["view", 1]}], "funnel 'f', steps, 1: 1 is not text"),
@@ -194,6 +196,15 @@ def test_an_offset_is_answered_with_the_names_that_are_likely_meant(
         put_tenant(warehouse, replace(acme, shop={"dsn": "host=x", "timezone": "UTC+7"}), replace=True)
 
 
+def test_a_zone_that_counts_to_the_west_is_taken_and_told(
+    warehouse: Warehouse, acme: Tenant, run: Callable[..., tuple[int, str]]
+) -> None:
+    code, said = run("add", "acme", "--replace", "--option", "timezone=etc/gmt+7")
+    assert (code, get_tenant(warehouse, "acme").timezone) == (0, "Etc/GMT+7")
+    assert "acme: Etc/GMT+7 is 7 hours behind Greenwich" in said
+    assert "Greenwich" not in run("add", "acme", "--replace", "--option", "timezone=Etc/GMT")[1]
+
+
 def test_a_tenant_lives_by_its_own_zone_else_by_that_of_its_shop(acme: Tenant) -> None:
     shop = {"dsn": "host=x", "timezone": "asia/ho_chi_minh"}
     assert acme.timezone == "UTC"
@@ -215,6 +226,7 @@ def stored_with(dsn: str, **columns: dict[str, Any]) -> None:
         ({"options": {"default_currency": "Dong"}}, "tenant 'acme': option default_currency: 'Dong' is not"),
         ({"options": {"colour": "red"}}, "tenant 'acme': option colour: 'colour' is unknown"),
         ({"options": {"funnels": "x"}}, "tenant 'acme': option funnels: 'x' is not a list"),
+        ({"options": ["default_currency"]}, "tenant 'acme': ['default_currency'] is not an object of names"),
         (
             {"shop": {"dsn": "host=x", "timezone": "GMT+7"}},
             "tenant 'acme': the time zone of its shop: 'GMT+7'",
@@ -300,6 +312,10 @@ def test_a_faulty_registration_can_be_listed_shown_and_mended(
     change = ("add", "acme", "--replace", "--shop-timezone", "Asia/Ho_Chi_Minh")
     assert run(*change, "--option", "default_curency=null")[0] == 0
     assert active_tenant(warehouse, "acme").given == {"default_region": "VN"}
+    stored_with(pipeline_dsn, options=["VND"])
+    assert "is not an object of names and values" in run("show", "acme")[1]
+    assert run(*change, "--option", "default_currency=VND")[0] == 0
+    assert active_tenant(warehouse, "acme").given == {"default_currency": "VND"}
 
 
 def test_options_are_checked_before_a_source_is_opened(

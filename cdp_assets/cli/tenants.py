@@ -18,7 +18,8 @@ from cdp_assets.warehouse import locks
 from cdp_assets.warehouse import tenants as registry
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.locks import Busy
-from cdp_assets.warehouse.tenants import Tenant, TenantError, shop_zone
+from cdp_assets.warehouse.tenants import Tenant, TenantError
+from cdp_assets.zones import westward
 
 if TYPE_CHECKING:
     from cdp_assets.landing.identity import Likeness
@@ -131,10 +132,13 @@ def add(
                 known.status if known else "active",
                 kind,
                 source,
-                {**(known.given if known else {}), **dict(map(_option, options))},
+                {**_kept(known), **dict(map(_option, options))},
                 _shop(known.shop if known else None, shop_dsn, shop_password_secret, shop_timezone),
             )
         )
+        for zone in {tenant.timezone, (tenant.shop or {}).get("timezone", "UTC")}:
+            if note := westward(zone):
+                err.print(f"{tenant_id}: {note}")
         counts = _read(warehouse, tenant, known)
         registry.put_tenant(warehouse, tenant, replace=replace)
     _with_partitions(lambda instance, dimension: instance.add_dynamic_partitions(dimension, [tenant_id]))
@@ -174,6 +178,11 @@ def _shop(
     return None
 
 
+def _kept(known: Tenant | None) -> dict[str, Any]:
+    """The options that are registered; none where what is stored is no object."""
+    return dict(known.given) if known is not None and isinstance(known.given, dict) else {}
+
+
 def _read(warehouse: Warehouse, tenant: Tenant, known: Tenant | None) -> dict[str, int]:
     """Documents by collection, once source and shop have answered.
 
@@ -194,7 +203,7 @@ def _read(warehouse: Warehouse, tenant: Tenant, known: Tenant | None) -> dict[st
             err.print(f"{tenant.tenant_id}: {note}")
         if known is not None and (known.shop or {}).get("dsn") != tenant.shop["dsn"]:
             # times are read as they were when they were landed: the zone may be changed with the address
-            as_landed = {**tenant.shop, "timezone": shop_zone(known.shop)}
+            as_landed = {**tenant.shop, "timezone": (known.shop or {}).get("timezone")}
             shop = Sources().shop(dataclasses.replace(tenant, shop=as_landed))
             _refuse_another(tenant, shop_likeness(warehouse, tenant.tenant_id, shop), shop.name)
     return counts
@@ -244,7 +253,7 @@ def show(tenant_id: str) -> None:
         tenant = registry.get_tenant(warehouse, tenant_id)
     out.print_json(json.dumps({"tenant": tenant.tenant_id, "name": tenant.name, "status": tenant.status,
                                tenant.source_kind: tenant.source, "shop": tenant.shop,
-                               "options": dict(tenant.given), "is_demo": tenant.is_demo}))  # fmt: skip
+                               "options": tenant.given, "is_demo": tenant.is_demo}))  # fmt: skip
     _warn_of_faults(tenant)
 
 
@@ -309,7 +318,7 @@ def _option(text: str) -> tuple[str, Any]:
         raise click.UsageError(f"--option takes NAME=VALUE, got {text!r}")
     try:
         return name, json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, or a number of thousands of digits
         return name, value
 
 

@@ -41,6 +41,9 @@ LOADING = {"max_delete_share", "segments"}
 """Options that steer loads and are in no value that is made of what was loaded."""
 
 
+_NOT_STORED = re.compile("\\\\u0000|[\ud800-\udfff]")
+"""NUL, as JSON writes it, and halves of characters."""
+
 _repr = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = 80
 
@@ -59,7 +62,9 @@ class OptionError(Exception):
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         self.names = tuple(problems)
-        super().__init__("; ".join(f"option {name}: {problem}" for name, problem in problems.items()))
+        super().__init__(
+            "; ".join(f"option {name}: {text}" if name else text for name, text in problems.items())
+        )
 
 
 def instant(text: object) -> datetime:
@@ -235,14 +240,22 @@ class TenantOptions(_Strict):
         Raises:
             OptionError: a name is unknown, or a value is not what its option allows. Names all of them.
         """
+        if not isinstance(given, Mapping):
+            raise OptionError({"": f"{_shown(given)} is not an object of names and values"})
         said = {name: value for name, value in given.items() if value is not None and value != ""}
+        problems: dict[str, list[str]] = {
+            name: ["holds a character that PostgreSQL cannot store"]
+            for name, value in said.items()
+            if _NOT_STORED.search(json.dumps(value, default=str, ensure_ascii=False))
+        }
         try:
-            return cls.model_validate(said)
+            options = cls.model_validate(said)
         except ValidationError as error:
-            problems: dict[str, list[str]] = {}
             for found in error.errors(include_url=False):
                 problems.setdefault(str(found["loc"][0]), []).append(_problem(found, said))
-            raise OptionError({name: "; ".join(texts) for name, texts in problems.items()}) from None
+        if problems:
+            raise OptionError({name: "; ".join(texts) for name, texts in problems.items()})
+        return options
 
     def stored(self) -> dict[str, Any]:
         """What the registration says, as JSON: `of` gives the same options again."""
@@ -288,9 +301,10 @@ def _where(value: Any, place: Sequence[int | str]) -> str:
     if not place:
         return ""
     number, *rest = place
-    funnel = value[number] if isinstance(value, list) and isinstance(number, int) else None
-    name = funnel.get("funnel_id") if isinstance(funnel, dict) else None
-    shown = f"funnel {name!r}" if name is not None else f"funnel {number}"
+    each = value[number] if isinstance(value, list) and isinstance(number, int) else None
+    if not isinstance(each, dict):
+        return f"number {number}:"
+    shown = f"funnel {each['funnel_id']!r}" if "funnel_id" in each else f"funnel {number}"
     return ", ".join([shown, *map(str, rest)]) + ":"
 
 
