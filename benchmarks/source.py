@@ -97,6 +97,9 @@ class BenchmarkSource:
                         page[place] = (key, rev.replace("_kA", "_kC", 1))
                 yield page
 
+    def strays(self, collection: str) -> frozenset[str]:
+        return frozenset()
+
     def scan(self, collection: str) -> Iterator[Page]:
         offsets = self._read_offsets(collection)
         count = len(offsets) - 1

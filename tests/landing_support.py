@@ -102,6 +102,10 @@ class MemorySource:
         pairs = [(document["_key"], document["_rev"]) for document in found]
         return self._paged("keys", collection, pairs)
 
+    def strays(self, collection: str) -> frozenset[str]:
+        rules.allowed(collection)
+        return frozenset()
+
     def scan(self, collection: str) -> Iterator[Page]:
         return self._pages("scan", collection, self.documents[rules.allowed(collection)].values())
 

@@ -17,7 +17,7 @@ import pytest
 from cdp_assets.sources import dump
 from cdp_assets.sources.dump import DumpSource
 from cdp_assets.sources.files import DataFiles
-from cdp_assets.sources.model import COLLECTIONS, CONVERSION, PROFILE, SEGMENT, Total
+from cdp_assets.sources.model import COLLECTIONS, CONVERSION, FEEDBACK, PROFILE, SEGMENT, Total
 from tests.conftest import CDNOW
 from tests.dump_support import THREE, documents, keys, line, stem, write_dump, write_lines, write_structure
 
@@ -45,9 +45,9 @@ class TestLayouts:
     def test_the_parts_of_a_split_dump_are_read_in_the_order_of_their_numbers(self, tmp_path: Path) -> None:
         write_dump(tmp_path, {})
         write_structure(tmp_path, PROFILE)
-        for number in (10, 2, 0):
+        for number in (10, 2, 0, *range(3, 10), 1):
             write_lines(tmp_path / f"{stem(PROFILE)}.{number}.data.json.gz", [line(PROFILE, f"p{number}")])
-        assert [key for key, _ in keys(DumpSource(tmp_path))] == ["p0", "p2", "p10"]
+        assert [key for key, _ in keys(DumpSource(tmp_path))] == [f"p{number}" for number in range(11)]
 
     def test_an_empty_collection_of_a_split_dump_has_no_file(self, tmp_path: Path) -> None:
         write_dump(tmp_path, {})
@@ -68,10 +68,14 @@ class TestLayouts:
         write_lines(tmp_path / "4711.data.json.gz", THREE)
         assert documents(DumpSource(tmp_path)) == THREE
 
-    def test_a_packed_file_of_no_bytes_is_an_empty_collection(self, tmp_path: Path) -> None:
+    def test_a_packed_file_of_nothing_is_an_empty_collection(self, tmp_path: Path) -> None:
         write_dump(tmp_path, {PROFILE: []})
-        (tmp_path / f"{stem(PROFILE)}.data.json.gz").write_bytes(b"")
+        assert (tmp_path / f"{stem(PROFILE)}.data.json.gz").stat().st_size > 0
         assert documents(DumpSource(tmp_path)) == []
+
+    def test_an_optional_collection_that_the_dump_lacks_is_empty(self, tmp_path: Path) -> None:
+        source = DumpSource(write_dump(tmp_path, {PROFILE: THREE}))
+        assert (documents(source, FEEDBACK), source.signature(FEEDBACK).count) == ([], 0)
 
     def test_views_and_other_collections_of_the_dump_do_no_harm(self, tmp_path: Path) -> None:
         write_dump(tmp_path, {PROFILE: THREE, "cdp_notebook": [b"{}"]})
@@ -91,6 +95,28 @@ class TestLayouts:
     def test_an_export_as_json_lines_is_read(self, tmp_path: Path, name: str) -> None:
         write_lines(tmp_path / name, THREE)
         assert documents(DumpSource(tmp_path)) == THREE
+
+    @pytest.mark.parametrize("name", [f"{PROFILE}.jsonl", f"{PROFILE}.json"])
+    def test_the_mark_of_an_editor_belongs_to_no_document(self, tmp_path: Path, name: str) -> None:
+        lines = [b"[", *(document + b"," for document in THREE[:-1]), THREE[-1], b"]"]
+        content = b"\n".join(lines if name.endswith("json") else THREE)
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + content)
+        assert documents(DumpSource(tmp_path)) == THREE
+        assert keys(DumpSource(tmp_path))[0][0] == "p1"
+
+    @pytest.mark.parametrize("indent", [None, 2])
+    @pytest.mark.parametrize("ending", ["", "\n"])
+    def test_an_array_is_read_however_it_is_laid_out(
+        self, tmp_path: Path, indent: int | None, ending: str
+    ) -> None:
+        content = [json.loads(document) for document in THREE]
+        (tmp_path / f"{PROFILE}.json").write_text(json.dumps(content, indent=indent) + ending)
+        assert [json.loads(document) for document in documents(DumpSource(tmp_path))] == content
+
+    def test_a_last_line_without_its_end_is_whole_if_its_brackets_are(self, tmp_path: Path) -> None:
+        odd = [*THREE, b'{"_key": "p9", "ext": {"a": NaN}}']
+        (tmp_path / f"{PROFILE}.jsonl").write_bytes(b"\n".join(odd))
+        assert documents(DumpSource(tmp_path)) == odd
 
     @pytest.mark.parametrize("exported", [[], THREE[:1], THREE])
     def test_an_export_as_array_is_read_and_is_no_array_to_its_reader(

@@ -11,7 +11,7 @@ import pytest
 
 from cdp_assets.sources.dump import DumpSource
 from cdp_assets.sources.model import CONVERSION, PROFILE, SEGMENT, SourceRejected, SourceUnavailable
-from tests.dump_support import THREE, documents, stem, write_dump, write_lines, write_structure
+from tests.dump_support import THREE, documents, line, stem, write_dump, write_lines, write_structure
 
 
 def _encrypted(folder: Path) -> None:
@@ -85,6 +85,27 @@ def _cut_plain(folder: Path) -> None:
     (folder / f"{stem(PROFILE)}.data.json").write_bytes(b"\n".join(THREE)[:-9])
 
 
+def _cut_behind_an_inner_brace(folder: Path) -> None:
+    (folder / f"{stem(PROFILE)}.data.json.gz").unlink()
+    nested = line(PROFILE, "p9", ext={"a": 1}, name="x")
+    cut = nested[: nested.index(b"}") + 1]
+    (folder / f"{stem(PROFILE)}.data.json").write_bytes(b"\n".join([*THREE, cut]))
+
+
+def _packed_of_no_bytes(folder: Path) -> None:
+    (folder / f"{stem(PROFILE)}.data.json.gz").write_bytes(b"")
+
+
+def _part_missing(*numbers: int) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        (folder / f"{stem(PROFILE)}.data.json.gz").unlink()
+        for number in numbers:
+            write_lines(folder / f"{stem(PROFILE)}.{number}.data.json.gz", THREE)
+
+    spoil.__name__ = f"parts_{'_'.join(map(str, numbers))}"
+    return spoil
+
+
 def _emptied(folder: Path) -> None:
     for file in folder.iterdir():
         file.unlink()
@@ -122,10 +143,20 @@ REFUSED: list[tuple[Callable[[Path], None], str]] = [
     (_damaged_packed, r"\.data\.json\.gz is damaged or was cut off"),
     (_not_packed_at_all, r"\.data\.json\.gz is damaged or was cut off"),
     (_cut_plain, r"\.data\.json was cut off"),
+    (_cut_behind_an_inner_brace, r"\.data\.json was cut off"),
+    (_packed_of_no_bytes, "has 0 bytes"),
+    (_part_missing(0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12), "part 5 of .* is missing, though part 12"),
+    (_part_missing(2, 3), "part 1 of .* is missing"),
     (_emptied, "neither a dump .* nor an export"),
     (_export(f"{PROFILE}.csv", b"_key\n"), "--type jsonl"),
     (_export(f"{PROFILE}.xml", b"<x/>"), "--type jsonl"),
-    (_export(f"{PROFILE}.json", b'[{"_key":"a"}]'), "not an array as arangoexport writes it"),
+    (_export(f"{PROFILE}.json", b'[{"_key":"a"}'), "was cut off"),
+    (_export(f"{PROFILE}.json", b'[\n  {\n    "_key": "a"\n  }\n'), "no whole array"),
+    (_export(f"{PROFILE}.json", b'{"_key":"a"}\n{"_key":"b"}\n'), r"rename it to .*\.jsonl"),
+    (_export(f"{PROFILE}.json", b'{\n"_key":"a"\n}\n'), "no whole array"),
+    (_export(f"{PROFILE}.jsonl", b'[\n{"_key":"a"}\n]\n'), "does not have one document per line"),
+    (_export(f"{PROFILE}.jsonl", b'{\n  "_key": "a"\n}\n'), "does not have one document per line"),
+    (_export(f"{PROFILE}.jsonl", '{"_key":"a"}\n'.encode("utf-16")), "UTF-16"),
     (_export(f"{PROFILE}.json", b'[\n  {"_key":"a"}'), "its array does not end"),
     (_export(f"{PROFILE}.json", b'[\n  {"_key":'), "was cut off"),
     (_export("query.jsonl", b"{}\n"), r"nor an export .*; found: query\.jsonl"),

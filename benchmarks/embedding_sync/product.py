@@ -45,6 +45,9 @@ class DocumentsSource:
     def keys(self, collection: str) -> Iterator[KeyPage]:
         yield [(head.key, head.rev) for head in self._heads[collection].values()]
 
+    def strays(self, collection: str) -> frozenset[str]:
+        return frozenset()
+
     def scan(self, collection: str) -> Iterator[Page]:
         return self._documents.pages(collection)
 

@@ -141,6 +141,7 @@ class CollectionSync:
         if not segment_id.strip():
             result.note = "segment_id is blank: nothing was processed"
             return result
+        self._writer.strays = self._source.strays(self._contract.collection)
         if self._contract.collection == PROFILE:
             listed: set[str] = set()
             for batch in self._prepared(self._source.segment_members(segment_id)):
@@ -263,6 +264,7 @@ class CollectionSync:
         began_at = datetime.now(UTC)
         since = (state.watermark or datetime(1970, 1, 1, tzinfo=UTC)) - self._options.overlap
         newest: datetime | None = None
+        self._writer.strays = self._source.strays(self._contract.collection)
         pages = self._source.since(self._contract.collection, self._contract.window_field, since)
         for batch in self._prepared(pages):
             newest = _later(newest, batch.newest)

@@ -96,6 +96,11 @@ class ArangoSource:
         query = Query(aql.KEYS, rules.allowed(collection), {}, self._key_page_size, full_scan=True)
         return self._taken_apart(_key_pairs.decode, query)
 
+    def strays(self, collection: str) -> frozenset[str]:
+        """None: the server takes no document without a key, nor a second one."""
+        rules.allowed(collection)
+        return frozenset()
+
     def scan(self, collection: str) -> Iterator[Page]:
         """All documents; see `keys` for the snapshot."""
         return self._documents(aql.SCAN, rules.allowed(collection), {}, full_scan=True)

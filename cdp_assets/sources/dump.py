@@ -23,6 +23,7 @@ from cdp_assets.sources.folder import Folder, find, some
 from cdp_assets.sources.model import (
     CONVERSION,
     FINGERPRINT,
+    OPTIONAL,
     PROFILE,
     KeyPage,
     Page,
@@ -95,7 +96,11 @@ class DumpSource:
         A document without a usable key, and another one with a key that came before, is `("", fingerprint)`; the
         same bytes once more are passed over. Memory holds all keys, about 0.2 GB per million.
         """
-        return _key_pages(self._data(collection).documents())
+        return self._data(collection).key_pages()
+
+    def strays(self, collection: str) -> frozenset[str]:
+        """As in `Source`; asked for again, only a folder that changed is read again."""
+        return self._data(collection).strays()
 
     def scan(self, collection: str) -> Iterator[Page]:
         """All documents, in file order."""
@@ -154,6 +159,8 @@ class DumpSource:
             ) from error
         except OSError as error:
             raise SourceRejected(f"{self._path} cannot be read ({error.strerror})") from error
+        if collection in OPTIONAL and collection not in folder.collections:
+            return DataFiles(collection, (), "lines")
         if collection not in folder.collections:
             raise SourceRejected(_missing(folder, collection))
         return folder.collections[collection]
@@ -165,25 +172,6 @@ def _missing(folder: Folder, collection: str) -> str:
         f"{folder.path} does not hold collection {collection!r}; found: {names}."
         f" Run {folder.kind} again with it, or for all collections"
     )
-
-
-def _key_pages(documents: Iterable[bytes]) -> Iterator[KeyPage]:
-    first: dict[str, int] = {}
-    page: KeyPage = []
-    for document in documents:
-        key, rev = rawjson.identity(document)
-        if key in first:
-            if first[key] == hash(document):
-                continue
-            key, rev = "", fingerprint(document)
-        elif key:
-            first[key] = hash(document)
-        page.append((key, rev))
-        if len(page) >= rawjson.PAGE_KEYS:
-            yield page
-            page = []
-    if page:
-        yield page
 
 
 def _in_order(documents: Iterable[bytes], attribute: str, since: str) -> Iterator[bytes]:

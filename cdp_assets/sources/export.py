@@ -13,7 +13,7 @@ from cdp_assets.sources.files import DataFiles, Form
 from cdp_assets.sources.model import COLLECTIONS, SourceRejected
 
 _NAME = re.compile(r"(?P<collection>\w+)\.(?P<type>jsonl|json|csv|xml|xgmml)(\.gz)?")
-_FORMS: dict[str, Form] = {"jsonl": "lines", "json": "array"}
+_FORMS: dict[str, Form] = {"jsonl": "exported", "json": "array"}
 
 
 def find(folder: Path) -> dict[str, DataFiles]:

@@ -167,10 +167,22 @@ def _data_files(path: Path, names: list[str]) -> dict[str, tuple[Path, ...]]:
                 " empty the folder and dump again"
             )
         of_stem[number] = path / name
+    _refuse_missing_parts(path, parts)
     return {
         stem: tuple(of_stem[number] for number in sorted(of_stem, key=lambda n: -1 if n is None else n))
         for stem, of_stem in parts.items()
     }
+
+
+def _refuse_missing_parts(path: Path, parts: dict[str, dict[int | None, Path]]) -> None:
+    """Parts are numbered without a gap, from 0 or 1."""
+    for stem, of_stem in parts.items():
+        numbers = {number for number in of_stem if number is not None}
+        if numbers and (gone := set(range(min(*numbers, 1), max(numbers))) - numbers):
+            raise SourceRejected(
+                f"{path}: part {min(gone)} of {stem} is missing, though part {max(numbers)} is there:"
+                " the dump is not complete, copy the whole folder"
+            )
 
 
 def _refuse_missing_data(path: Path, names: list[str], collections: dict[str, DataFiles]) -> None:

@@ -26,6 +26,10 @@ COLLECTIONS: frozenset[str] = frozenset(
 )
 """The allow list: no other collection name ever reaches a source."""
 
+OPTIONAL: frozenset[str] = frozenset({FEEDBACK})
+"""What a dump or export may lack: it is read as empty. A collection that a later release begins to read is one of
+these, since the dumps of before do not hold it."""
+
 TIME_FIELDS: frozenset[str] = frozenset({"updatedAt", "createdAt"})
 """The attributes by which a window may be read."""
 
@@ -87,6 +91,13 @@ class Source(Protocol):
 
     def keys(self, collection: str) -> Iterator[KeyPage]:
         """All `(_key, _rev)` of the collection, one snapshot where the server gives one."""
+        ...
+
+    def strays(self, collection: str) -> frozenset[str]:
+        """Fingerprints of documents that go by no `_key` of their own: without one, or with one used before.
+
+        Whichever way a collection is read, the first document with a key is the one that counts.
+        """
         ...
 
     def scan(self, collection: str) -> Iterator[Page]:

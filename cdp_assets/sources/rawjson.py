@@ -87,6 +87,15 @@ def _split(text: bytes, opening: bytes) -> list[bytes]:
     return [*parts, last] if last or parts else []
 
 
+def is_closed(text: bytes) -> bool:
+    """Whether the brackets and strings of a JSON object are all closed, and nothing follows it."""
+    try:
+        _split(text, b"{")
+    except ValueError:
+        return False
+    return True
+
+
 class Lens(Generic[S]):
     """Reads the attributes of one `msgspec.Struct` out of documents and passes over all others.
 
