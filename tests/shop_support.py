@@ -105,6 +105,10 @@ class TestShop:
         cursor = self.connection.execute(query, parameters or None)  # type: ignore[call-overload]
         return cursor.fetchall() if cursor.description else []
 
+    def execute_bytes(self, query: bytes) -> None:
+        """A statement as it stands, whatever its encoding."""
+        self.connection.execute(query)
+
     def other(self) -> psycopg.Connection[Any]:
         """Another connection, for transactions of its own."""
         return psycopg.connect(self.server.dsn(self.database, user="postgres"))
@@ -152,12 +156,13 @@ class TestShop:
 
 @contextmanager
 def shop_database(
-    server: Server, ddl: str = SMALL, rows: str = "", timezone: str = "UTC"
+    server: Server, ddl: str = SMALL, rows: str = "", timezone: str = "UTC", encoding: str = ""
 ) -> Iterator[TestShop]:
-    """A shop on the test server, dropped in the end."""
+    """A shop on the test server, dropped in the end; of an encoding of its own where one is named."""
     name = f"shop_{next(_numbers)}"
+    of_its_own = f"template template0 encoding '{encoding}' lc_collate 'C' lc_ctype 'C' locale_provider libc"
     with psycopg.connect(server.dsn("postgres", user="postgres"), autocommit=True) as conn:
-        conn.execute(f"create database {name} strategy file_copy")
+        conn.execute(f"create database {name} strategy file_copy {of_its_own if encoding else ''}")
         shop = TestShop(server, name, timezone)
         try:
             shop.connection.execute(ddl + rows)

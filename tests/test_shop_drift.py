@@ -183,3 +183,102 @@ def test_a_column_that_may_not_be_read_is_named(shop: TestShop, warehouse: Wareh
     shop.execute("grant select (status) on orders to partial_reader")
     shop.execute("alter table orders add secret_plan text")
     assert shop.extract(warehouse, T, source=source)["orders"].added == 7
+
+
+@pytest.mark.parametrize("name", ["r", "t", "x", "s", "_nth", "_problems", "_position", "tenant_id"])
+def test_no_name_of_ours_captures_an_unknown_column(
+    keyless: TestShop, warehouse: Warehouse, acme: Tenant, name: str
+) -> None:
+    """In a table without a key as well, where rows are numbered."""
+    for table in ("customers", "order_items"):
+        keyless.execute(f"alter table {table} add {name} text default 'kept', add loyalty int default 7")
+    keyless.extract(warehouse, T)
+    for table in ("customers", "order_items"):
+        found = ask(warehouse, T, f"select distinct _extra from raw.{table}")
+        assert found == [({name: "kept", "loyalty": 7},)]
+
+
+def test_more_unknown_columns_than_a_function_takes_arguments_are_kept(
+    shop: TestShop, warehouse: Warehouse, acme: Tenant
+) -> None:
+    names = [f"c{number}" for number in range(120)]
+    shop.execute(f"alter table products {', '.join(f'add {name} int default 1' for name in names)}")
+    shop.extract(warehouse, T)
+    ((extra,),) = ask(warehouse, T, "select distinct _extra from raw.products")
+    assert extra == dict.fromkeys(names, 1)
+
+
+@pytest.mark.parametrize("end", ["infinity", "9999-12-31", "9999-12-31 23:59:59+00"])
+def test_the_end_of_all_calendars_is_no_end(
+    shop: TestShop, warehouse: Warehouse, acme: Tenant, end: str
+) -> None:
+    shop.execute(
+        "create table promotions (id bigint primary key, code text, name text, discount_percent numeric, "
+        "starts_at timestamptz, ends_at timestamptz, created_at timestamptz, updated_at timestamptz)"
+    )
+    shop.execute(f"insert into promotions values (1, 'A', 'A', 5, '-infinity', '{end}', now(), now())")
+    result = shop.extract(warehouse, T)["promotions"]
+    assert (result.rejected, open_entries(warehouse)) == (0, [])
+    assert ask(warehouse, T, "select distinct starts_at, ends_at from raw.promotions") == [(None, None)]
+
+
+def test_another_time_beyond_all_calendars_is_rejected_with_a_true_sentence(
+    shop: TestShop, warehouse: Warehouse, acme: Tenant
+) -> None:
+    shop.execute("update orders set order_date = '9999-12-31' where id = 1")
+    shop.extract(warehouse, T)
+    (entry,) = open_entries(warehouse)
+    assert entry.reason == "order_date: not a time from 0001-01-02 to 9999-12-30"
+
+
+def test_bytes_of_another_encoding_cost_their_row_alone(
+    postgres: Server, warehouse: Warehouse, acme: Tenant
+) -> None:
+    """A database of encoding SQL_ASCII holds whatever bytes it was given."""
+    with shop_database(postgres, rows=ROWS, encoding="SQL_ASCII") as shop:
+        shop.execute_bytes("alter table customers add nickname text default 'Trần'".encode())
+        shop.execute_bytes(b"update customers set name = 'Caf\xe9' where id = 2")
+        shop.execute_bytes(b"update customers set nickname = 'Caf\xe9' where id = 3")
+        result = shop.extract(warehouse, T)["customers"]
+        assert (result.added, result.rejected) == (3, 2)
+        assert sorted(entry.reason for entry in open_entries(warehouse)) == [
+            f"{name}: its bytes are no UTF-8; the shop's encoding is SQL_ASCII"
+            for name in ("name", "nickname")
+        ]
+        assert ask(warehouse, T, "select distinct _extra from raw.customers") == [({"nickname": "Trần"},)]
+        shop.execute_bytes("update customers set name = 'Café' where id = 2".encode())
+        shop.extract(warehouse, T)
+        assert ask(warehouse, T, "select name from raw.customers where id = 2") == [("Café",)]
+
+
+def test_many_rows_into_a_table_of_few_take_no_time_of_their_own(
+    shop: TestShop, warehouse: Warehouse, acme: Tenant
+) -> None:
+    """Twice the rows take at most three times the work, counted in blocks that the server touches."""
+    shop.extract(warehouse, T)
+
+    def touched(first: int, last: int) -> int:
+        shop.execute(
+            "insert into orders (id, customer_id, order_date, status, total_amount, shipping_address) "
+            f"select n, 1, now(), 'new', 1, '' from generate_series({first}, {last}) as n"
+        )
+        before = _blocks(warehouse)
+        assert shop.extract(warehouse, T)["orders"].added == last - first + 1
+        return _blocks(warehouse) - before
+
+    small = touched(1_001, 3_000)
+    with warehouse.tenant(T) as conn:
+        conn.execute("delete from raw.orders where id > 1000")
+    shop.execute("delete from orders where id > 1000")
+    assert touched(1_001, 5_000) < 3 * small
+
+
+def _blocks(warehouse: Warehouse) -> int:
+    with warehouse.tenant(T) as conn:
+        conn.execute("select pg_stat_force_next_flush()")
+    ((found,),) = ask(
+        warehouse,
+        T,
+        "select heap_blks_hit + idx_blks_hit from pg_statio_all_tables where relid = 'raw.orders'::regclass",
+    )
+    return int(found)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from time import monotonic, sleep
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from cdp_assets.landing.delete_guard import may_delete
 from cdp_assets.landing.shop.compare import Comparison, _buckets
 from cdp_assets.landing.shop.extract import extract
 from cdp_assets.landing.shop.stage import Stage
+from cdp_assets.network import PATIENCE
 from cdp_assets.sources.model import SourceRejected, SourceUnavailable
 from cdp_assets.sources.shop import Reader, ShopDatabase
 from cdp_assets.sources.shop_faults import is_transient
@@ -234,3 +242,71 @@ def test_nothing_of_a_customer_is_logged(
     assert "orders of tenant acme: full, 7 rows written of 7 read" in caplog.text
     assert "Customer" not in caplog.text
     assert ask(warehouse, T, "select count(*) from ops.watermark where collection like 'raw.%'") == [(4,)]
+
+
+@pytest.mark.fault
+def test_no_transaction_of_ours_is_open_while_the_shop_works(
+    shop: TestShop, warehouse: Warehouse, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ends a transaction that idles for five minutes; a large table's checksum takes longer."""
+    shop.extract(warehouse, T)
+    shop.execute("update orders set status = 'shipped'")
+    open_ones: list[int] = []
+
+    def looking(ask_shop: Any) -> Any:
+        def looked(self: Reader, query: Any) -> Any:
+            sleep(0.2)  # longer than any transaction that does not wait for the shop
+            (idle,) = ask(
+                warehouse,
+                T,
+                "select count(*) from pg_stat_activity where application_name = 'cdp_assets' "
+                "and state like 'idle in transaction%' and state_change < now() - interval '150 ms'",
+            )
+            open_ones.append(idle[0])
+            return ask_shop(self, query)
+
+        return looked
+
+    for name in ("rows", "blocks"):
+        monkeypatch.setattr(Reader, name, looking(getattr(Reader, name)))
+    result = extract(warehouse, T, shop.source(), mode="sweep", options=PROMPT, tables=["orders"])["orders"]
+    assert result.changed == 7
+    assert len(open_ones) > 4
+    assert set(open_ones) == {0}
+
+
+def test_a_network_that_goes_silent_ends_the_wait_as_a_fault_that_passes() -> None:
+    here, there = socket.socketpair()
+    with here, there:  # a server that takes what it is sent and never says a word
+        silent = SimpleNamespace(is_busy=lambda: True, send_query=lambda _: None, socket=here.fileno())
+        connection: Any = SimpleNamespace(pgconn=silent)
+        reader = Reader(connection, "shop x", silence_s=0.1)
+        with pytest.raises(psycopg.OperationalError, match="silent") as caught:
+            next(reader._copy(b"select 1"))
+    assert is_transient(caught.value)
+
+
+@pytest.mark.fault
+def test_a_wait_for_the_shop_hears_a_signal(shop: TestShop) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    source = shop.source()
+    try:
+        with source.snapshot() as snapshot, source.reader(snapshot) as reader:
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+            began = monotonic()
+            with pytest.raises(KeyboardInterrupt):
+                list(reader.blocks(sql.SQL("select pg_sleep(20)").format()))
+            assert monotonic() - began < 10
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_connections_notice_a_peer_that_is_gone(shop: TestShop, warehouse: Warehouse) -> None:
+    with shop.source()._session() as conn:
+        ours = conninfo_to_dict(conn.info.dsn)
+    theirs = conninfo_to_dict(warehouse._dsn)
+    for given in (ours, theirs):
+        assert {name: int(given[name]) for name in PATIENCE} == PATIENCE

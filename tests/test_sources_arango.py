@@ -12,7 +12,8 @@ from decimal import Decimal
 
 import pytest
 
-from cdp_assets.sources.model import CONVERSION, PROFILE, CursorLost, SourceRejected
+from cdp_assets.sources import arango
+from cdp_assets.sources.model import CONVERSION, PROFILE, SEGMENT, CursorLost, SourceRejected
 from tests.arango_support import KEYS, Leo, seven_profiles
 from tests.conftest import CDNOW
 from tests.dump_support import ODD, line
@@ -96,6 +97,21 @@ class TestDocuments:
             collection.insert_raw(f"k{n}", document)
         read = list(leo.source(page_size=100).scan(PROFILE))
         assert read == [[plain[0], *ODD, *plain[1:]]]
+
+    def test_large_documents_come_in_pages_bounded_by_bytes(
+        self, leo: Leo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(arango, "PAGE_BYTES", 100_000)
+        leo.server.database("leo_cdp").drop_collection(SEGMENT)
+        collection = leo.server.database("leo_cdp").create_collection(SEGMENT)
+        for n in range(60):
+            collection.insert_raw(f"s{n}", line(SEGMENT, f"s{n}", ext="x" * 10_000))
+        source = leo.source(page_size=1000)
+        pages = list(source.scan(SEGMENT))
+        assert sum(map(len, pages)) == 60
+        assert max(sum(map(len, page)) for page in pages) <= 100_000
+        small = list(source.scan(PROFILE))
+        assert len(small) == 1, "small documents come as before"
 
     def test_the_cdnow_sample_is_complete(self, leo: Leo) -> None:
         leo.server.load_dump(leo.server.create_database("leo_cdnow"), CDNOW)

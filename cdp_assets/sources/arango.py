@@ -6,7 +6,7 @@ not belong here: the queries' text (`aql`), connections, cursors and retries (`s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +20,12 @@ from cdp_assets.sources.server import USUAL_PATIENCE, Patience, Query, Server
 
 CHUNK = 1000
 """Keys bound to one query. At 22 characters a key that is a request of 25 kB."""
+
+SAMPLE = 50
+"""Documents that are looked at to know how large those of a collection are."""
+
+PAGE_BYTES = 32 << 20
+"""Largest page, roughly: the server counts documents, and 2,000 profiles of 200 kB would be 400 MB at once."""
 
 T = TypeVar("T")
 
@@ -45,7 +51,7 @@ class ArangoSource:
         auth_method: `basic`, or `jwt`: log in once and again when the token has run out.
         verify: TLS: True, False, or the path of the CA's certificates. `REQUESTS_CA_BUNDLE` is not looked at.
         request_timeout: Seconds that the server may stay silent during one request.
-        page_size: Documents per page.
+        page_size: Documents per page, at most; of large documents fewer (`PAGE_BYTES`).
         key_page_size: `(_key, _rev)` pairs per page, 41 bytes each.
         patience: How often and how long transient failures are retried.
 
@@ -78,6 +84,7 @@ class ArangoSource:
             patience=patience,
         )
         self._page_size = page_size
+        self._page_sizes: dict[str, int] = {}
         self._key_page_size = key_page_size
         self.name = self._server.name
 
@@ -147,9 +154,22 @@ class ArangoSource:
     def _documents(
         self, query: str, collection: str, bind: Mapping[str, Any], *, full_scan: bool = False
     ) -> Iterator[Page]:
-        return self._taken_apart(rawjson.elements, Query(query, collection, bind, self._page_size, full_scan))
+        size = self._documents_per_page(collection)
+        return self._taken_apart(rawjson.elements, Query(query, collection, bind, size, full_scan))
 
-    def _taken_apart(self, take_apart: Callable[[msgspec.Raw], list[T]], query: Query) -> Iterator[list[T]]:
+    def _documents_per_page(self, collection: str) -> int:
+        """How many documents fit a page, from the size of the first few; asked once per collection."""
+        if self._page_size <= SAMPLE:
+            return self._page_size
+        if collection not in self._page_sizes:
+            query = Query(aql.SCAN, collection, {}, SAMPLE, full_scan=True)
+            with closing(self._taken_apart(rawjson.elements, query)) as pages:
+                sample = next(pages, [])
+            mean = sum(map(len, sample)) // max(len(sample), 1)
+            self._page_sizes[collection] = max(1, min(self._page_size, PAGE_BYTES // max(mean, 1)))
+        return self._page_sizes[collection]
+
+    def _taken_apart(self, take_apart: Callable[[msgspec.Raw], list[T]], query: Query) -> Generator[list[T]]:
         # `closing`: a reader who stops early frees the server's cursor now, not when memory is next tidied.
         with closing(self._server.pages(query)) as pages:
             for page in pages:

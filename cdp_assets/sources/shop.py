@@ -7,10 +7,13 @@ Does not belong here: which tables and columns there are (`shop_catalog`), what 
 
 from __future__ import annotations
 
+import itertools
+import select
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any, LiteralString
 
 import psycopg
@@ -18,6 +21,7 @@ from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import error_from_result
 
+from cdp_assets.network import PATIENCE
 from cdp_assets.sources.model import SourceRejected
 from cdp_assets.sources.shop_faults import connect_error, shop_error, snapshot_error
 from cdp_assets.zones import ZoneError, zone_name
@@ -25,6 +29,9 @@ from cdp_assets.zones import ZoneError, zone_name
 APPLICATION = "cdp_assets shop extract"
 BLOCK = 1 << 16
 """PostgreSQL hands out one message per row; passing on 64 KiB at a time halves the time that Python needs."""
+
+SILENCE_S = 60
+"""Seconds beyond the statement's limit without a word after which a connection counts as broken."""
 
 BOUND: LiteralString = """
 select
@@ -54,9 +61,10 @@ class Bound:
 class Reader:
     """One connection inside the shared snapshot. Not thread-safe; after an error it can only be closed."""
 
-    def __init__(self, connection: psycopg.Connection[Any], name: str) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], name: str, silence_s: float) -> None:
         self._connection = connection
         self._name = name
+        self._silence_s = silence_s
 
     def rows(self, query: sql.Composed) -> list[tuple[Any, ...]]:
         """All rows of a query.
@@ -86,22 +94,47 @@ class Reader:
 
     def _copy(self, statement: bytes) -> Iterator[bytes]:
         server = self._connection.pgconn
-        result = server.exec_(statement)
-        if result.status != pq.ExecStatus.COPY_OUT:
+        server.send_query(statement)
+        result = self._result()
+        if result is None or result.status != pq.ExecStatus.COPY_OUT:
             raise _failure(server, result)
         block = bytearray()
         while True:
-            size, message = server.get_copy_data(0)
+            size, message = server.get_copy_data(1)
             if size < 0:
                 break
+            if size == 0:
+                self._listen()
+                continue
             block += message
             if len(block) >= BLOCK:
                 yield bytes(block)
                 block.clear()
-        while (ended := server.get_result()) is not None:
+        while (ended := self._result()) is not None:
             if ended.status != pq.ExecStatus.COMMAND_OK:
                 raise _failure(server, ended)
         yield bytes(block)
+
+    def _result(self) -> pq.abc.PGresult | None:
+        while self._connection.pgconn.is_busy():
+            self._listen()
+        return self._connection.pgconn.get_result()
+
+    def _listen(self) -> None:
+        """Take in what the server sends, looking up every second: libpq's own wait hears no signal and has no end."""
+        ready = select.poll()
+        ready.register(self._connection.pgconn.socket, select.POLLIN)
+        until = monotonic() + self._silence_s
+        while not ready.poll(1000):
+            if monotonic() > until:
+                raise psycopg.OperationalError(f"the server has been silent for {self._silence_s:.0f} s")
+        self._connection.pgconn.consume_input()
+
+
+def begun(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same blocks, of which the first has come: what the shop takes to begin is waited for here, not later."""
+    first = next(blocks, b"")
+    return itertools.chain([first], blocks)
 
 
 class ShopDatabase:
@@ -202,7 +235,8 @@ class ShopDatabase:
             SourceError: the shop cannot be read.
         """
         with self._session(snapshot) as conn:
-            yield Reader(conn, self.name)
+            # the server itself ends a statement at its limit; longer silence is the network's
+            yield Reader(conn, self.name, self._timeout_s + SILENCE_S)
 
     @contextmanager
     def _session(self, snapshot: str | None = None) -> Iterator[psycopg.Connection[Any]]:
@@ -214,6 +248,7 @@ class ShopDatabase:
                 application_name=APPLICATION,
                 client_encoding="UTF8",
                 connect_timeout=10,
+                **PATIENCE,
             )
         except psycopg.Error as error:
             raise connect_error(error, self.name) from error
@@ -246,8 +281,10 @@ class ShopDatabase:
             raise snapshot_error(error, self.name) from error
 
 
-def _failure(server: pq.abc.PGconn, result: pq.abc.PGresult) -> psycopg.Error:
+def _failure(server: pq.abc.PGconn, result: pq.abc.PGresult | None) -> psycopg.Error:
     """The exception for a result; libpq's own words for a broken connection carry no SQLSTATE to tell it by."""
+    if result is None:
+        return psycopg.OperationalError("the server gave no answer")
     error = error_from_result(result, "utf-8")
     if error.sqlstate is None and server.status == pq.ConnStatus.BAD:
         return psycopg.OperationalError(str(error))

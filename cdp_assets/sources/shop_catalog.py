@@ -28,7 +28,8 @@ select
         select from pg_index as i
         where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indnkeyatts = 1
             and i.indkey[0] = a.attnum
-    )
+    ),
+    current_setting('server_encoding') = 'SQL_ASCII'
 from pg_class as c
 inner join pg_namespace as n on n.oid = c.relnamespace
 inner join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -52,9 +53,10 @@ class SourceColumn:
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """One table, view or foreign table; its columns in their order."""
+    """One table, view or foreign table; its columns in their order. `any_bytes`: texts may be of any encoding."""
 
     name: str
+    any_bytes: bool = False
     columns: dict[str, SourceColumn] = field(default_factory=dict)
 
 
@@ -68,6 +70,6 @@ def read_catalog(reader: Reader, tables: Collection[str]) -> dict[str, SourceTab
     query = CATALOG.format(
         enum=sql.Literal(ENUM), schema=sql.Literal(SCHEMA), tables=sql.Literal(sorted(tables))
     )
-    for table, *column in reader.rows(query):
-        found.setdefault(table, SourceTable(table)).columns[column[0]] = SourceColumn(*column)
+    for table, *column, any_bytes in reader.rows(query):
+        found.setdefault(table, SourceTable(table, any_bytes)).columns[column[0]] = SourceColumn(*column)
     return found

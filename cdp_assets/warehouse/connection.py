@@ -19,6 +19,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
 from cdp_assets import keys
+from cdp_assets.network import PATIENCE
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -84,7 +85,11 @@ class Warehouse:
         )
         given = conninfo_to_dict(dsn).get("options")
         self._dsn = make_conninfo(
-            dsn, options=f"{given or ''} {options}".strip(), application_name=APPLICATION, connect_timeout=10
+            dsn,
+            options=f"{given or ''} {options}".strip(),
+            application_name=APPLICATION,
+            connect_timeout=10,
+            **PATIENCE,
         )
         self._pool_size = pool_size
         self._pool: ConnectionPool[Connection] | None = None

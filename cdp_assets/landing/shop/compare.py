@@ -14,7 +14,7 @@ from psycopg import sql
 
 from cdp_assets.landing.shop.queries import CHECKSUM, Buckets, Queries, micros
 from cdp_assets.landing.shop.specs import TableSpec
-from cdp_assets.sources.shop import Reader
+from cdp_assets.sources.shop import Reader, begun
 from cdp_assets.warehouse.connection import Connection, TenantSession
 
 MIN_WIDTH = 1024
@@ -51,20 +51,22 @@ class Comparison:
         Raises:
             SourceError: the shop cannot be read.
         """
+        # No transaction of ours is open while the shop works: one that idles for five minutes is ended (and should be).
+        buckets = _buckets(*self._reader.rows(self._queries.extent())[0])
+        theirs, ours = self._checksums(buckets)
+        self.total = sum(count for count, *_ in theirs.values())
+        self.known = sum(count for count, *_ in ours.values())
+        unequal = sorted(
+            number for number in theirs.keys() | ours.keys() if theirs.get(number) != ours.get(number)
+        )
+        pairs = begun(self._reader.blocks(self._queries.pairs(buckets, unequal))) if unequal else ()
         with self._session.transaction() as conn:
             conn.execute("drop table if exists pg_temp.shop_pair, pg_temp.shop_vanished, pg_temp.shop_stale")
             conn.execute("create temporary table shop_pair (id bigint, updated_at timestamptz)")
-            buckets = _buckets(*self._reader.rows(self._queries.extent())[0])
-            theirs, ours = self._checksums(conn, buckets)
-            self.total = sum(count for count, *_ in theirs.values())
-            self.known = sum(count for count, *_ in ours.values())
-            unequal = sorted(
-                number for number in theirs.keys() | ours.keys() if theirs.get(number) != ours.get(number)
-            )
             if unequal:
                 copied = sql.SQL("copy pg_temp.shop_pair from stdin (format binary)")
                 with conn.cursor() as cur, cur.copy(copied) as copy:
-                    for block in self._reader.blocks(self._queries.pairs(buckets, unequal)):
+                    for block in pairs:
                         copy.write(block)
             self._find(conn, buckets, unequal)
 
@@ -83,7 +85,7 @@ class Comparison:
             if len(rows) < size:
                 return
 
-    def _checksums(self, conn: Connection, buckets: Buckets) -> tuple[Checksums, Checksums]:
+    def _checksums(self, buckets: Buckets) -> tuple[Checksums, Checksums]:
         """Of the shop and of the warehouse, whose servers work at the same time."""
         query = sql.SQL(
             "select {}, {} from {} where tenant_id = {} and _deleted_at is null group by 1"
@@ -95,7 +97,8 @@ class Comparison:
         )
         with ThreadPoolExecutor(1) as pool:
             theirs = pool.submit(self._reader.rows, self._queries.checksums(buckets))
-            ours = {number: tuple(rest) for number, *rest in conn.execute(query)}
+            with self._session.transaction() as conn:
+                ours = {number: tuple(rest) for number, *rest in conn.execute(query)}
             return {number: tuple(rest) for number, *rest in theirs.result()}, ours
 
     def _find(self, conn: Connection, buckets: Buckets, unequal: list[int]) -> None:

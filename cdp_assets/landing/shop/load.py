@@ -27,7 +27,7 @@ from cdp_assets.landing.shop.payload import Payloads
 from cdp_assets.landing.shop.queries import LOWEST_ID, Position, Queries
 from cdp_assets.landing.shop.shape import Shape
 from cdp_assets.landing.shop.stage import Stage
-from cdp_assets.sources.shop import Reader
+from cdp_assets.sources.shop import Reader, begun
 from cdp_assets.warehouse import quarantine
 from cdp_assets.warehouse.connection import Connection, TenantSession
 from cdp_assets.warehouse.ledger import Ledger, Watermark
@@ -161,8 +161,9 @@ class TableLoad:
     def _strays(self, total: int) -> int:
         """Quarantine the rows that no id of their own names; gives `total` back."""
         if self._queries.has_strays:
+            blocks = begun(self._reader.blocks(self._queries.strays()))
             with self._session.transaction() as conn:
-                self._result.read += self._stage.fill(self._reader.blocks(self._queries.strays()))
+                self._result.read += self._stage.fill(blocks)
                 self._quarantine(conn, are_strays=True)
         return total
 
@@ -173,9 +174,10 @@ class TableLoad:
         self, query: sql.Composed, *, is_fresh: bool = False, guarded: bool = False
     ) -> Iterator[tuple[Connection, int]]:
         """Land one page; what is given is the transaction and the count of its rows, to commit more with it."""
+        blocks = begun(self._reader.blocks(query))
         with self._session.transaction() as conn:
             require_resumed(conn, self._session.tenant_id)
-            count = self._stage.fill(self._reader.blocks(query))
+            count = self._stage.fill(blocks)
             self._payloads.clean(conn)
             self._keys.write(conn)
             added, changed = (self._stage.insert(), 0) if is_fresh else self._stage.merge(guarded=guarded)

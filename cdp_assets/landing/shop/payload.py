@@ -10,27 +10,10 @@ from __future__ import annotations
 from psycopg import sql
 
 from cdp_assets.cleaning.secrets import show_signs, without_secrets
-from cdp_assets.landing.shop.shape import Shape
+from cdp_assets.landing.shop.shape import PLAIN_TYPES, Shape
 from cdp_assets.warehouse.connection import Connection
 
 AT_ONCE = 5_000
-
-_PLAIN_TYPES = frozenset(
-    {
-        "int2",
-        "int4",
-        "int8",
-        "numeric",
-        "float4",
-        "float8",
-        "bool",
-        "date",
-        "timestamp",
-        "timestamptz",
-        "uuid",
-    }
-)
-"""Types of which no value can hold a secret under a name of its own."""
 
 _CLEANED = sql.Identifier("pg_temp", "shop_cleaned")
 
@@ -40,7 +23,7 @@ class Payloads:
 
     def __init__(self, shape: Shape, stage: sql.Identifier) -> None:
         self._stage = stage
-        self._may_hold_secrets = any(column.type not in _PLAIN_TYPES for column in shape.extra)
+        self._may_hold_secrets = any(column.type not in PLAIN_TYPES for column in shape.extra)
 
     def clean(self, connection: Connection) -> None:
         """Take secrets out of every staged row's `_extra`."""

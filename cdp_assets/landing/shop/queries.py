@@ -7,13 +7,14 @@ belong here: SQL for the warehouse (`stage`, `compare`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from psycopg import sql
 
-from cdp_assets.landing.shop.shape import Shape
+from cdp_assets.landing.shop.shape import PLAIN_TYPES, Shape
 from cdp_assets.landing.shop.specs import Column, Kind
 from cdp_assets.sources.shop_catalog import SCHEMA, SourceColumn
 
@@ -54,6 +55,28 @@ def micros(instant: sql.Composable) -> sql.Composed:
     return sql.SQL("(date_part('epoch', {}) * 1000000)::bigint").format(instant)
 
 
+_UTF8 = (
+    "^([0-7].|(c[2-9a-f]|d.)[89ab].|e0[ab].[89ab].|(e[1-9a-cef])[89ab].[89ab].|ed[89].[89ab].|f0[9ab].[89ab].[89ab]."
+    "|f[1-3][89ab].[89ab].[89ab].|f48.[89ab].[89ab].)*$"
+)
+"""Bytes of well-formed UTF-8, two hexadecimal digits each (Unicode, table 3-7)."""
+
+
+def _is_utf8(name: sql.Composable) -> sql.Composed:
+    """Whether a text is UTF-8, or null: a database of encoding SQL_ASCII holds whatever bytes it was given."""
+    return sql.SQL("coalesce(encode(convert_to({}::text, 'SQL_ASCII'), 'hex') ~ {}, true)").format(
+        name, sql.Literal(_UTF8)
+    )
+
+
+def _escaped(name: sql.Composable) -> sql.Composed:
+    return sql.SQL("encode(convert_to({}::text, 'SQL_ASCII'), 'escape')").format(name)
+
+
+def _names(stem: str) -> Iterator[str]:
+    yield from (f"{stem}{number or ''}" for number in itertools.count())
+
+
 class Queries:
     """The queries of one table of one shop.
 
@@ -68,11 +91,14 @@ class Queries:
         self._source: sql.Composable = table
         if not shape.is_unique:
             # Without a unique key, the newest of the rows with one id counts; the others are strays.
+            taken = {column.name for column in (*shape.columns.values(), *shape.extra)}
+            self._nth = next(name for name in _names("_nth") if name not in taken)
+            # (x.*), since a bare x would be a column of that name
             self._source = sql.SQL(
                 "(select x.*, row_number() over "
-                "(partition by x.id order by x.updated_at desc nulls last, x::text desc) as _nth from {} as x)"
-            ).format(table)
-            self._stray = sql.SQL("(t.id is null or t._nth > 1)")
+                "(partition by x.id order by x.updated_at desc nulls last, (x.*)::text desc) as {} from {} as x)"
+            ).format(sql.Identifier(self._nth), table)
+            self._stray = sql.SQL("(t.id is null or {} > 1)").format(sql.Identifier("t", self._nth))
         self._select = sql.SQL("select {} from {} as t where").format(self._expressions(), self._source)
 
     @property
@@ -179,6 +205,10 @@ class Queries:
         if column.kind is Kind.TIME:
             return self._instant(column.name)
         name = sql.Identifier("t", column.name)
+        if self._shape.any_bytes and column.kind is Kind.TEXT:
+            return sql.SQL("case when {} then {}::text else {} end").format(
+                _is_utf8(name), name, _escaped(name)
+            )
         if found.type in ("float4", "float8"):  # PostgreSQL 13 has no numeric for infinity
             return sql.SQL("case when {0} - {0} = 0 then {0}::numeric end").format(name)
         return sql.SQL("{}::{}").format(name, sql.SQL(column.kind.value))
@@ -188,13 +218,16 @@ class Queries:
             sql.Identifier("t", name), sql.Literal(FIRST_TIME), sql.Literal(LAST_TIME)
         )
 
-    def _problems(self) -> list[tuple[sql.Composed, str]]:
+    def _problems(self) -> list[tuple[sql.Composable, str]]:
         """Condition and words for all that keeps a row from landing."""
-        found = [(sql.SQL("t.updated_at is null").format(), "updated_at: missing")]
+        found: list[tuple[sql.Composable, str]] = [(sql.SQL("t.updated_at is null"), "updated_at: missing")]
         if not self._shape.is_unique:
-            found.append((sql.SQL("t.id is null").format(), "id: missing"))
+            found.append((sql.SQL("t.id is null"), "id: missing"))
             found.append(
-                (sql.SQL("t._nth > 1").format(), "id: another row has it, too; the newest is landed")
+                (
+                    sql.SQL("{} > 1").format(sql.Identifier("t", self._nth)),
+                    "id: another row has it, too; the newest is landed",
+                )
             )
         for column in self._shape.spec.columns:
             if column.name not in self._shape.columns:
@@ -204,13 +237,41 @@ class Queries:
                 # neither NaN nor infinity gives 0; both are cheaper to meet so than by comparison with each
                 found.append((sql.SQL("{0} - {0} <> 0").format(name), f"{column.name}: not a finite number"))
             elif column.kind is Kind.TIME:
-                condition = sql.SQL("{} not between {} and {}").format(
-                    name, sql.Literal(FIRST_TIME), sql.Literal(LAST_TIME)
-                )
-                found.append((condition, f"{column.name}: not a time between the years 1 and 9999"))
+                # what lies beyond the open end of a span is no end, and lands as null
+                bounds = {"<": FIRST_TIME, ">": LAST_TIME}
+                outside = [
+                    sql.SQL("{} {} {}").format(name, sql.SQL(sign), sql.Literal(bound))
+                    for sign, bound in bounds.items()
+                    if sign != column.open_end
+                ]
+                words = f"{column.name}: not a time from {FIRST_TIME} to {LAST_TIME}"
+                found.append((sql.SQL(" or ").join(outside), words))
+        if self._shape.any_bytes:
+            for source in (*self._shape.columns.values(), *self._shape.extra):
+                if source.type not in PLAIN_TYPES:
+                    is_bad = sql.SQL("not {}").format(_is_utf8(sql.Identifier("t", source.name)))
+                    found.append(
+                        (is_bad, f"{source.name}: its bytes are no UTF-8; the shop's encoding is SQL_ASCII")
+                    )
         return found
 
     def _json(self, columns: Sequence[SourceColumn]) -> sql.Composed:
-        """The columns as one JSON object."""
-        names = sql.SQL(", ").join(sql.Identifier("t", column.name) for column in columns)
-        return sql.SQL("(select to_jsonb(r) from (select {}) as r)").format(names)
+        """The columns as one JSON object, by their names as text: an alias could be the name of one of them."""
+        pairs = [
+            sql.SQL("{}::text, {}").format(sql.Literal(column.name), self._json_value(column))
+            for column in columns
+        ]
+        # a function takes 100 arguments
+        objects = [
+            sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(pairs[start : start + 50]))
+            for start in range(0, len(pairs), 50)
+        ]
+        return sql.SQL("({})").format(sql.SQL(" || ").join(objects))
+
+    def _json_value(self, column: SourceColumn) -> sql.Composable:
+        name = sql.Identifier("t", column.name)
+        if not self._shape.any_bytes or column.type in PLAIN_TYPES:
+            return name
+        return sql.SQL("case when {} then to_jsonb({}) else to_jsonb({}) end").format(
+            _is_utf8(name), name, _escaped(name)
+        )

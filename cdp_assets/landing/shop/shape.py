@@ -17,6 +17,23 @@ from cdp_assets.landing.shop.specs import Column, TableSpec
 from cdp_assets.sources.model import SourceRejected
 from cdp_assets.sources.shop_catalog import SourceColumn, SourceTable
 
+PLAIN_TYPES = frozenset(
+    {
+        "int2",
+        "int4",
+        "int8",
+        "numeric",
+        "float4",
+        "float8",
+        "bool",
+        "date",
+        "timestamp",
+        "timestamptz",
+        "uuid",
+    }
+)
+"""Types of which a value is no text: it holds no secret under a name of its own, and no bytes of another encoding."""
+
 
 class Blocked(SourceRejected):
     """The table is not what can be landed; nothing of it is read until a person acts."""
@@ -30,6 +47,7 @@ class Shape:
         columns: the shop's columns by the name of the landing column; columns of the spec that it lacks are absent.
         extra: columns that the spec does not know, kept in `_extra`.
         is_unique: no two rows have the same `id`, and none has none.
+        any_bytes: texts may be of any encoding.
         version: changes when spec, columns, time zone, region (with keys) or what a secret is (with extra columns) do:
             rows have to be read again.
         notes: what a person may want to know.
@@ -40,6 +58,7 @@ class Shape:
     columns: dict[str, SourceColumn]
     extra: tuple[SourceColumn, ...]
     is_unique: bool
+    any_bytes: bool
     version: str
     notes: tuple[str, ...]
     drift: tuple[str, ...]
@@ -93,7 +112,8 @@ def shape_of(spec: TableSpec, table: SourceTable, timezone: str, region: str) ->
         drift.append(f"left out, since their names are those of secrets: {', '.join(secret)}")
     key = table.columns["id"]
     return Shape(
-        spec, columns, extra, key.is_unique and not key.is_nullable, _version(spec, table, timezone, region, extra),
+        spec, columns, extra, key.is_unique and not key.is_nullable, table.any_bytes,
+        _version(spec, table, timezone, region, extra),
         tuple(notes), tuple(drift),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Literal
 
 from psycopg import sql
 
@@ -56,11 +57,13 @@ class Column:
 
     Attributes:
         required: a shop without it is not landed.
+        open_end: the side on which a time beyond all calendars (`infinity`, 9999-12-31) means no end: null.
     """
 
     name: str
     kind: Kind
     required: bool = False
+    open_end: Literal["", "<", ">"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +175,11 @@ _TABLES = (
             *_KEY,
             *_texts("code", "name"),
             *_numbers("discount_percent"),
-            *_times("starts_at", "ends_at"),
+            Column("starts_at", Kind.TIME, open_end="<"),
+            Column("ends_at", Kind.TIME, open_end=">"),
             *_OPTIONAL_STAMPS,
         ),
+        version=2,
     ),
     TableSpec(
         "events",

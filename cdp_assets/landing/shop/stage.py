@@ -54,19 +54,22 @@ class Stage:
             for alias in ("r", "s")
         ]
         # As a subquery this is one probe of the primary key per staged row, whatever the planner thinks of the table:
-        # row level security makes it expect a single row there. Rows that do not differ are not even locked.
-        self._merge = sql.SQL(
-            "with written as ({insert} and (select r._deleted_at is null and ("
+        # row level security makes it expect a single row there. Rows that do not differ are not even locked. It is a
+        # statement of its own, since one that fills the table as well would be planned for the size before: 80,000 new
+        # rows in a table of ten took 75 s.
+        self._find_differing = sql.SQL(
+            "insert into pg_temp.shop_differing select s.id from {stage} as s where s._problems is null "
+            "and (select r._deleted_at is null and ("
             "(%(guarded)s and r.updated_at > s.updated_at) or {old} is not distinct from {new}) "
-            "from {relation} as r where r.tenant_id = %(tenant)s and r.id = s.id) is not true "
+            "from {relation} as r where r.tenant_id = %(tenant)s and r.id = s.id) is not true"
+        ).format(stage=self._stage, old=compared[0], new=compared[1], relation=spec.relation)
+        self._merge = sql.SQL(
+            "with written as ({insert} and s.id in (select d.id from pg_temp.shop_differing as d) "
             "on conflict (tenant_id, id) do update set {updated}, _etl_run_id = excluded._etl_run_id, "
             "_etl_loaded_at = now(), _deleted_at = null returning xmax = 0 as is_new) "
             "select count(*) filter (where is_new), count(*) filter (where not is_new) from written"
         ).format(
             insert=self._insert,
-            old=compared[0],
-            new=compared[1],
-            relation=spec.relation,
             updated=sql.SQL(", ").join(
                 sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in landed if name != "id"
             ),
@@ -80,6 +83,9 @@ class Stage:
         )
         name = sql.Identifier(f"stage_{self._spec.table}")
         self._connection.execute(sql.SQL("drop table if exists {}").format(self._stage))
+        self._connection.execute(
+            "create temporary table if not exists shop_differing (id bigint) on commit delete rows"
+        )
         self._connection.execute(
             sql.SQL(
                 "create temporary table {} ({}, _extra jsonb, _position {}, _problems text[], _document text{}) "
@@ -139,7 +145,8 @@ class Stage:
             Rows added, rows changed.
         """
         try:
-            row = self._connection.execute(self._merge, {**self._scope, "guarded": guarded}).fetchone()
+            self._connection.execute(self._find_differing, {**self._scope, "guarded": guarded})
+            row = self._connection.execute(self._merge, self._scope).fetchone()
         except psycopg.Error as error:
             raise self._refused(error) from error
         assert row is not None

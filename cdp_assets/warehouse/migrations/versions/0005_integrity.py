@@ -13,6 +13,7 @@ FILES = (
     "0005_keys.sql",
     "0005_options.sql",
     "0005_events.sql",
+    "0005_contracts.sql",
     "0005_removal.sql",
     "0005_statuses.sql",
     "0005_tenants.sql",
