@@ -43,13 +43,13 @@ class Shop:
             },
         )
 
-    def line(self, amount: object, days_ago: float | None = 5, *, profile: str = "a", **values: Any) -> str:
+    def line(self, amount: object, days_ago: float = 5, *, profile: str = "a", **values: Any) -> str:
         """A purchased line, as long before `AS_OF`; returns its key."""
         key = f"t{next(self._numbers)}"
         self._insert(
             "transactional_context",
             **{"txn_id": key, "cdp_profile_id": profile, "source_profile_id": profile, "amount": amount,
-               "txn_timestamp": None if days_ago is None else AS_OF - timedelta(days=days_ago), **values},
+               "txn_timestamp": AS_OF - timedelta(days=days_ago), **values},
         )  # fmt: skip
         return key
 

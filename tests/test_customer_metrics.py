@@ -51,7 +51,6 @@ GOLDEN: dict[str, tuple[list[tuple[Any, ...]], dict[str, Any], tuple[Any, ...]]]
     "a refund alone": ([(-100, 5)], {}, (1, 0, 0, "-5.00", 42, "target")),
     "nothing paid": ([(0, 5)], {}, (1, 0, 0, "-5.00", 42, "target")),
     "cancelled": ([(500, 5, {"txn_status": "cancelled"})], {}, (0, 0, 0, "-5.00", -60, "prospective")),
-    "no time": ([(100, None)], {}, (0, 100, 0, "-5.00", -60, "prospective")),
     "dong": ([(1_500_000, 5, {"currency": "VND"})], {}, (1, 1_500_000, 1_500_000, "18249995", 43, "happy")),
     "own config": (
         [(100, 5)],

@@ -79,7 +79,7 @@ pairs as (
             least(abs(shop.order_total - leo.number_total), abs(shop.line_total - leo.number_total)) < 0.01, false
         ) as is_whole_amount,
         -- clocks and zones of two systems differ by less than a day
-        coalesce(abs(shop.date_day - leo.date_day) <= 1, false) as is_same_day
+        coalesce(shop.date_day between leo.date_day - 1 and leo.date_day + 1, false) as is_same_day
     from leo
     inner join shop
         on leo.tenant_id = shop.tenant_id and leo.transaction_id = shop.order_number

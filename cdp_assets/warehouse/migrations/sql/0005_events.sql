@@ -3,7 +3,8 @@
 alter table datasets.events_enriched
 add column source_is_conversion boolean,
 add column query_hash bigint,
-add column is_order_told_before boolean;
+add column is_order_told_before boolean not null default false;
+alter table datasets.events_enriched alter column is_order_told_before drop default;
 create index events_enriched_order on datasets.events_enriched (tenant_id, order_number)
 where order_number is not null;
 comment on column datasets.events_enriched.page is 'Address without query and fragment; [email], [phone], [number] and the like stand for what was personal in its path';
