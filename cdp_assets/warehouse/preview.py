@@ -7,6 +7,7 @@ decides otherwise.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -68,11 +69,19 @@ def preview(
     )
 
 
+_MARKUP = re.compile(r"[\\`|\[\]<>&]")
+"""Characters by which a cell could become a link, an image that calls its server, HTML, or two cells."""
+
+
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """A Markdown table. Cells are text of others: each is shown as it is, and never read as Markdown."""
     lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
-    lines += [" | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) for row in rows]
+    lines += [" | ".join(map(_cell, row)) for row in rows]
     return "\n".join(f"| {line} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
 
 
 def _shown(relation: str, column: str, value: Any) -> str:
