@@ -175,6 +175,13 @@ def test_a_dump_of_ones_own_becomes_a_tenant_of_its_own(installed: Installation,
     assert "cdnow_sample" in installed.run("cdp", "tenants", "list").stdout
 
 
+def test_checks_run_alone_and_name_what_cannot(installed: Installation, first: str) -> None:
+    before = runs_of(installed, "cdp.consent")
+    output = installed.run("cdp", "checks", "run", "--tenant", "acme-demo", "--asset", "cdp.consent").stdout
+    assert "acme-demo: 4 of 4 checks passed" in output
+    assert runs_of(installed, "cdp.consent") == before, "nothing is built"
+
+
 def test_status_and_quarantine_tell_where_each_tenant_stands(installed: Installation, first: str) -> None:
     status = installed.run("cdp", "status", "--tenant", "acme-demo").stdout
     assert "cdp_profile2conversion" in status
@@ -228,6 +235,12 @@ def test_tenants_are_added_suspended_resumed_and_removed(installed: Installation
         (("tenants", "show", "nobody"), 1, "cdp tenants list"),
         (("tenants", "add", "fine", "--dump", str(CDNOW.parent.parent)), 1, "dump"),
         (("quarantine", "replay", "nobody"), 1, "no tenant"),
+        (("checks", "run", "--tenant", "nobody"), 1, "cdp tenants list"),
+        (
+            ("checks", "run", "--tenant", "acme-demo", "--asset", "datasets.reviews_nlp"),
+            2,
+            "cannot be measured alone",
+        ),
         (("pipeline", "--tenant", "nobody"), 2, "no tenant 'nobody'"),
     ],
 )

@@ -45,6 +45,7 @@ def tick(
 def _no_gate_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """What holds is tested in `test_gates_automation`."""
     monkeypatch.setattr(embedding, "held", lambda *_: "")
+    monkeypatch.setattr(embedding, "is_measured", lambda *_: True)
 
 
 @pytest.fixture

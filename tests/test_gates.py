@@ -11,7 +11,8 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from cdp_assets.asset_gates import VIEWS, asked_for, inputs_of
+from cdp_assets.asset_gates import VIEWS, asked_for, inputs_of, reason
+from cdp_assets.automation.jobs import LOADED_CHECKS
 from cdp_assets.definitions import build_definitions
 from cdp_assets.partitions import SEGMENT_DIMENSION, TENANT_DIMENSION
 from cdp_assets.resources import ArtifactsResource, TransformResource, WarehouseResource
@@ -248,6 +249,30 @@ def test_a_person_may_go_on_for_one_run_which_is_recorded(world: World) -> None:
     (event,) = result.get_asset_materialization_events()
     assert event.materialization.metadata["ignored_gates"].value == ignored
     assert not world.run("leo_cdp_sync", assets=["cdp.consent"]).success, "one run, not the next"
+
+
+def test_a_stage_says_once_what_holds_it(world: World) -> None:
+    """As `cdp pipeline` shows it: not once for each of fourteen datasets."""
+    fail(world, "cdp.customer_profile", "row_count")
+    fail(world, "cdp.tracking_event", "row_count")
+    job = world.definitions.resolve_job_def("datasets_refresh")
+    said = reason(graph(), world.warehouse, "acme", set(job.asset_layer.executable_asset_keys))
+    assert [line.partition(" (3)")[0] for line in said.splitlines()[1:-1]] == [
+        "- cdp.customer_profile: row_count failed",
+        "- cdp.tracking_event: row_count failed",
+    ]
+    assert reason(graph(), world.warehouse, "nova", set(job.asset_layer.executable_asset_keys)) == ""
+
+
+def test_checks_alone_lift_what_they_find_in_order(world: World) -> None:
+    """As `cdp checks run` does: nothing is loaded."""
+    with world.warehouse.tenant("acme") as conn:
+        conn.execute("update cdp.customer_profile set city = city")
+        conn.execute("delete from ops.check_result where asset = 'cdp.segment'")
+    result = world.run("checks_refresh")
+    assert {each.asset_check_key for each in result.get_asset_check_evaluations()} == LOADED_CHECKS
+    assert materialized(result) == set()
+    assert world.run("leo_cdp_sync", assets=["cdp.consent"]).success
 
 
 def whole_graph() -> AssetGraph:

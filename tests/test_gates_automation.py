@@ -128,6 +128,19 @@ def test_landing_is_never_held_it_is_how_what_failed_is_mended(
         assert len(of_schedule(schedule, two, instance)) == 2
 
 
+def test_vectors_that_nobody_measured_get_a_run_once(two: Warehouse, instance: dg.DagsterInstance) -> None:
+    """After an upgrade: nothing waits for a vector, yet what is built on them asks for a result."""
+    for tenant_id in ("acme", "lotus"):
+        with two.tenant(tenant_id) as conn:
+            conn.execute("delete from embedding.job")
+    all_passed(two, "acme", "lotus")
+    assert not of_sensor("embedding_jobs", two, instance).run_requests
+    with two.tenant("lotus") as conn:
+        conn.execute("delete from ops.check_result where asset = 'embedding.profile_embedding'")
+    (request,) = of_sensor("embedding_jobs", two, instance).run_requests or ()
+    assert request.partition_key == "lotus"
+
+
 def test_rows_that_nobody_measured_are_measured_within_the_hour(
     two: Warehouse, instance: dg.DagsterInstance
 ) -> None:

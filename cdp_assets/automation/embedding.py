@@ -12,9 +12,9 @@ from time import monotonic
 import dagster as dg
 
 from cdp_assets.automation import decisions, runs, starts_by_itself, state
-from cdp_assets.automation.gates import held
-from cdp_assets.automation.jobs import embedding_refresh, run_request
-from cdp_assets.embedding import queue
+from cdp_assets.automation.gates import held, is_measured
+from cdp_assets.automation.jobs import VECTOR_CHECKS, embedding_refresh, run_request
+from cdp_assets.embedding import models, queue
 from cdp_assets.embedding.entities import ENTITIES
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.warehouse.connection import Warehouse
@@ -60,6 +60,13 @@ def evaluate(
                 return result
 
 
+def _is_unmeasured(warehouse: Warehouse, tenant_id: str) -> bool:
+    """Whether the tenant has vectors that no run has checked, as after an upgrade."""
+    with warehouse.tenant(tenant_id) as conn:
+        has_model = models.active(conn, tenant_id) is not None
+    return has_model and not is_measured(warehouse, tenant_id, VECTOR_CHECKS)
+
+
 def _tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
     due = decisions.due_tenants(
         decisions.in_turn([tenant.tenant_id for tenant in state.active_tenants(warehouse)], context.cursor),
@@ -69,7 +76,9 @@ def _tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.Senso
     ready: list[str] = []
     waiting: list[str] = []
     for tenant_id in due.tenants:
-        if len(ready) == MAX_REQUESTS or not queue.is_ready(warehouse, tenant_id):
+        if len(ready) == MAX_REQUESTS or not (
+            queue.is_ready(warehouse, tenant_id) or _is_unmeasured(warehouse, tenant_id)
+        ):
             continue
         # a wrong key or a model that is not there fails every run until someone mends it
         failed = runs.failures_in_a_row(context.instance, embedding_refresh.name, tenant_id)

@@ -6,11 +6,13 @@ Landing is never held: to load again is how what failed is mended.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING
 
+import dagster as dg
+
 from cdp_assets import asset_gates
-from cdp_assets.automation.jobs import LOADED_CHECKS
 from cdp_assets.warehouse.check_results import Asked, holding
 from cdp_assets.warehouse.connection import Warehouse
 
@@ -26,11 +28,11 @@ def _graph() -> AssetGraph:
     return build_definitions().resolve_asset_graph()
 
 
-def is_measured(warehouse: Warehouse, tenant_id: str) -> bool:
-    """Whether every blocking check of what was loaded or embedded has a result, and one of the rows as they are."""
+def is_measured(warehouse: Warehouse, tenant_id: str, checks: Collection[dg.AssetCheckKey]) -> bool:
+    """Whether each of these checks that blocks has a result, and one of the rows as they are."""
     asked = [
         Asked(".".join(key.asset_key.path), key.name)
-        for key in LOADED_CHECKS
+        for key in checks
         if _graph().get_check_spec(key).blocking
     ]
     with warehouse.tenant(tenant_id) as conn:

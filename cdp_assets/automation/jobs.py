@@ -175,10 +175,11 @@ marts_refresh = _asset_job(
     {},
 )
 
-LOADED_CHECKS = frozenset(
-    {*(key for op in (*landing_checks, *embedding_checks) for key in op.check_keys), *shop_check_keys}
-)
-"""Checks of what was loaded or embedded; nothing is loaded to measure them."""
+LOADED_CHECKS = frozenset({*(key for op in landing_checks for key in op.check_keys), *shop_check_keys})
+"""Checks of what was loaded; nothing is loaded to measure them."""
+
+VECTOR_CHECKS = frozenset(key for op in embedding_checks for key in op.check_keys)
+"""Checks of vectors, of a tenant that has a model."""
 
 checks_refresh = _asset_job(
     "checks_refresh",

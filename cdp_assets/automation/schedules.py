@@ -16,6 +16,7 @@ from cdp_assets.automation import starts_by_itself
 from cdp_assets.automation.decisions import RunInFlight, due_tenants
 from cdp_assets.automation.gates import held, is_measured
 from cdp_assets.automation.jobs import (
+    LOADED_CHECKS,
     articles_content,
     articles_embeddings,
     audience_refresh,
@@ -61,7 +62,11 @@ RunRequests = list[dg.RunRequest] | dg.SkipReason
 
 def tenants_to_measure(warehouse: Warehouse) -> list[Tenant]:
     """Active registrations with rows that nobody has measured."""
-    return [each for each in active_tenants(warehouse) if not is_measured(warehouse, each.tenant_id)]
+    return [
+        each
+        for each in active_tenants(warehouse)
+        if not is_measured(warehouse, each.tenant_id, LOADED_CHECKS)
+    ]
 
 
 def _run_key(context: dg.ScheduleEvaluationContext, *parts: str) -> str:

@@ -32,7 +32,7 @@ def checks() -> None:
     "--asset",
     "assets",
     multiple=True,
-    help="schema.table; may be repeated. All that was loaded or embedded when left out.",
+    help="schema.table; may be repeated. All that was loaded when left out.",
 )
 def run(tenant_id: str, assets: tuple[str, ...]) -> None:
     """Run checks alone: nothing is loaded or built.
@@ -84,11 +84,11 @@ def run(tenant_id: str, assets: tuple[str, ...]) -> None:
 
 
 def _chosen(assets: tuple[str, ...]) -> set[dg.AssetCheckKey]:
-    from cdp_assets.automation.jobs import LOADED_CHECKS
+    from cdp_assets.automation.jobs import LOADED_CHECKS, VECTOR_CHECKS
     from cdp_assets.modeling.assets import BLOCKING
 
     by_asset: dict[str, set[dg.AssetCheckKey]] = {}
-    for key in {*LOADED_CHECKS, *BLOCKING}:
+    for key in {*LOADED_CHECKS, *VECTOR_CHECKS, *BLOCKING}:
         by_asset.setdefault(".".join(key.asset_key.path), set()).add(key)
     unknown = [asset for asset in assets if asset not in by_asset]
     if unknown:
