@@ -200,6 +200,7 @@ def test_odd_numbers_elsewhere_do_no_harm(number: str) -> None:
 
 
 def test_the_order_id_that_stands_for_none_names_no_order() -> None:
+    assert landed(event_document(transactionId="empty-transaction"))["transaction_id"] is None
     row = landed(conversion_document(transactionId="empty-transaction"))
     assert row["transaction_id"] is None
     assert landed(conversion_document(transactionId=""))["transaction_id"] is None

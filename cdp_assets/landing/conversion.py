@@ -20,14 +20,12 @@ from cdp_assets.landing.values import (
     handle,
     instant,
     integer,
+    order_number,
     required_instant,
     text,
 )
 from cdp_assets.sources.model import CONVERSION, PRODUCT_ITEM, PROFILE
 from cdp_assets.warehouse.options import TenantOptions
-
-NO_TRANSACTION = "empty-transaction"
-"""What LEO writes when an event had no order id. It is shared by unrelated orders, so it must not name one."""
 
 
 class TransactionalContext(dy.Schema):
@@ -49,11 +47,10 @@ class TransactionalContext(dy.Schema):
 def map_conversion(document: Document, options: TenantOptions) -> Mapped:
     """One conversion edge as a row. amount is quantity times price of this line, not the order's total."""
     profile = handle(document, "_from", PROFILE)
-    transaction = text(document, "transactionId")
     return Mapped(
         {
             "txn_id": document["_key"],
-            "transaction_id": None if transaction == NO_TRANSACTION else transaction,
+            "transaction_id": order_number(document, "transactionId"),
             "cdp_profile_id": profile,
             "source_profile_id": profile,
             "product_key": handle(document, "_to", PRODUCT_ITEM),

@@ -24,6 +24,7 @@ from cdp_assets.landing.values import (
     decimal,
     instant,
     integer,
+    order_number,
     required_instant,
     required_text,
     text,
@@ -102,7 +103,7 @@ def map_event(document: Document, options: TenantOptions) -> Mapped:
             "device_os": text(document, "deviceOS"),
             "browser": text(document, "browserName"),
             "time_spent_s": integer(document, "timeSpent"),
-            "transaction_id": text(document, "transactionId"),
+            "transaction_id": order_number(document, "transactionId"),
             "transaction_value": value,
             "currency": currency(
                 document, "transactionCurrency", default=options.default_currency if value else None

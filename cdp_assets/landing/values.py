@@ -64,6 +64,16 @@ def text(document: Document, field: str, *, limit: int = MAX_TEXT) -> str | None
     return None if not value or (":" in value and is_government_id(value)) else value
 
 
+NO_ORDER = "empty-transaction"
+"""What LEO writes when an event had no order id. It is shared by unrelated orders, so it must not name one."""
+
+
+def order_number(document: Document, field: str) -> str | None:
+    """The number of an order; None where LEO says that there is none."""
+    number = text(document, field)
+    return None if number == NO_ORDER else number
+
+
 def web_address(document: Document, field: str) -> str | None:
     """An address as text; the values of parameters that are secrets (`?access_token=`) are taken out."""
     value = text(document, field)
