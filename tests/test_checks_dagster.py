@@ -87,7 +87,7 @@ def outcomes(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
 def test_every_table_has_one_op_and_every_check_its_partition_and_its_remedy() -> None:
     assert [checks.node_def.name for checks in landing_checks] == [f"check_{table.name}" for table in CHECKS]
     specs = [spec for checks in landing_checks for spec in checks.check_specs]
-    assert len(specs) == 66
+    assert len(specs) == 67
     for spec in specs:
         assert spec.partitions_def is not None
         assert spec.partitions_def.name == TENANT_DIMENSION  # type: ignore[attr-defined]
@@ -107,7 +107,7 @@ def test_a_clean_tenant_passes_all_checks_in_one_run(world: World) -> None:
     result = world.run("nova", dg.AssetSelection.all() - dg.AssetSelection.groups("leo_cdp"))
     assert result.success
     found = outcomes(result)
-    assert len(found) == 66
+    assert len(found) == 67
     assert {name for name, evaluation in found.items() if not evaluation.passed} == set()
     assert {evaluation.partition for evaluation in found.values()} == {"nova"}
 
