@@ -7,6 +7,7 @@ One scan in the database for all columns, since a million customers with a hundr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 import polars as pl
 from psycopg import sql
@@ -58,9 +59,9 @@ def compare(connection: Connection, tenant_id: str, segment_id: str) -> pl.DataF
     with without_loops(connection):
         for start in range(0, len(numbers), PER_QUERY):
             rows += _means(connection, scope, numbers[start : start + PER_QUERY])
-        for name, type_, *_ in columns:
-            if type_ == "text":
-                rows += _shares(connection, scope, name)
+        words = [name for name, type_, *_ in columns if type_ == "text"]
+        if words:
+            rows += _shares(connection, scope, words)
     # A sum of doubles depends on the order in which the server meets the rows: digits that say nothing are cut, so that
     # the same members give the same rows.
     return (
@@ -95,32 +96,34 @@ def _means(
     ]
 
 
-def _shares(connection: Connection, scope: Mapping[str, str], name: str) -> list[tuple[object, ...]]:
+def _shares(
+    connection: Connection, scope: Mapping[str, str], names: Sequence[str]
+) -> list[tuple[object, ...]]:
+    """All of them in one scan: a row per customer and feature, counted by level."""
+    pairs = sql.SQL(", ").join(
+        sql.SQL("({}, f.{})").format(sql.Literal(name), sql.Identifier(name)) for name in names
+    )
     found = connection.execute(
         sql.SQL(
-            "select f.{name}, count(*) filter (where m.customer_id is not null), count(*) {source} "
-            "and f.{name} is not null group by f.{name} order by 1 limit %(most)s"
-        ).format(name=sql.Identifier(name), source=_JOINED),
-        {**scope, "most": MAX_LEVELS + 1},
+            "select feature, level, members, customers from (select l.feature, l.level, "
+            "count(*) filter (where m.customer_id is not null) as members, count(*) as customers, "
+            "count(*) over (partition by l.feature) as levels from datasets.customer_features as f "
+            "left join audience.members(%(segment)s) as m on f.customer_id = m.customer_id "
+            "cross join lateral (values {pairs}) as l (feature, level) "
+            "where f.tenant_id = %(tenant)s and l.level is not null group by l.feature, l.level) as counted "
+            "where levels <= %(most)s order by 1, 2"
+        ).format(pairs=pairs),
+        {**scope, "most": MAX_LEVELS},
     ).fetchall()
-    if len(found) > MAX_LEVELS:
-        return []
-    members, customers = sum(row[1] for row in found), sum(row[2] for row in found)
     rows: list[tuple[object, ...]] = []
-    for level, of_members, of_customers in found:
-        value = of_members / members if members else None
-        share = of_customers / customers
-        rows.append(
-            (
-                name,
-                level,
-                members,
-                customers,
-                value,
-                share,
-                _difference(value, share, (share * (1 - share)) ** 0.5),
-            )
-        )
+    for name, of_feature in groupby(found, lambda row: str(row[0])):
+        levels = list(of_feature)
+        members, customers = sum(row[2] for row in levels), sum(row[3] for row in levels)
+        for _, level, of_members, of_customers in levels:
+            value = of_members / members if members else None
+            share = of_customers / customers
+            deviation = (share * (1 - share)) ** 0.5
+            rows.append((name, level, members, customers, value, share, _difference(value, share, deviation)))
     return rows
 
 
