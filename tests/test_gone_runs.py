@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
@@ -113,6 +114,8 @@ ELSEWHERE = str(replace(HERE, host="elsewhere"))
         ("SUCCESS", GONE, "SUCCESS"),
         ("FAILURE", GONE, "FAILURE"),
     ],
+    # the marks name processes, which differ between the workers of a test run
+    ids=itertools.count(),
 )
 def test_only_a_run_whose_process_is_gone_is_ended(
     instance: dg.DagsterInstance, status: str, mark: str, after: str
