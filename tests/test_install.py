@@ -245,3 +245,15 @@ def test_the_pythons_of_the_makefile_are_those_of_the_package(checkout: Path) ->
     assert status != 0
     assert "Python 3.11, 3.12 or 3.13 is needed: make install PYTHON=" in said
     assert "venv" not in asked
+
+
+def test_a_benchmark_names_the_package_that_it_misses_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "needs.py").write_text("import benchmarks, no_such_package\n")
+    done = subprocess.run(
+        [sys.executable, "needs.py"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "this benchmark needs the package no_such_package: benchmarks/README.md says how to install it"
+    ]
