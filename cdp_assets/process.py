@@ -72,7 +72,18 @@ def is_gone(text: str) -> bool | None:
     try:
         return _start(mark.number) != mark.start
     except ProcessLookupError:
+        return None if _exists(mark.number) else True
+
+
+def _exists(number: int) -> bool:
+    """Whether there is such a process, though we may not look at it: a system can hide those of other users."""
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
         return True
+    return True
 
 
 @cache
@@ -92,9 +103,7 @@ def _start(number: int) -> str:
     try:
         if Path("/proc/self/stat").exists():
             state, *rest = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
-            if state == "Z":  # ended, and its parent has not looked
-                raise ProcessLookupError(number)
-            return rest[18]
+            return "ended" if state == "Z" else rest[18]  # Z: its parent has not looked yet
         return f"{psutil.Process(number).create_time():.0f}"
     except (FileNotFoundError, psutil.NoSuchProcess) as error:
         raise ProcessLookupError(number) from error

@@ -33,6 +33,10 @@ def ended_process() -> int:
     return child.pid
 
 
+GONE = str(replace(HERE, number=ended_process()))
+ELSEWHERE = str(replace(HERE, host="elsewhere"))
+
+
 # --- The mark
 
 
@@ -75,6 +79,18 @@ def test_what_is_not_known_is_not_gone(mark: Mark, gone: bool | None) -> None:
     assert process.is_gone(str(mark)) is gone
 
 
+def test_a_process_that_is_hidden_from_us_is_not_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `hidepid` on /proc, those of other users are not to be seen."""
+
+    def hidden(number: int) -> str:
+        raise ProcessLookupError(number)
+
+    monkeypatch.setattr(process, "_start", hidden)
+    assert process.is_gone(str(HERE)) is None
+    assert process.is_gone(str(replace(HERE, number=1))) is None
+    assert process.is_gone(GONE) is True
+
+
 @pytest.mark.parametrize("host", ["0123456789ab", "code"])
 def test_a_container_that_was_restarted_is_known_by_the_name_that_only_it_has(
     monkeypatch: pytest.MonkeyPatch, host: str
@@ -96,10 +112,6 @@ def test_a_mark_of_another_release_says_nothing(text: str) -> None:
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as opened:
         yield opened
-
-
-GONE = str(replace(HERE, number=ended_process()))
-ELSEWHERE = str(replace(HERE, host="elsewhere"))
 
 
 @pytest.mark.parametrize(
