@@ -111,21 +111,25 @@ def _signs() -> str:
     """The pattern that finds what might be a secret name in JSON text; for polars, where it takes one pass."""
     sep, edge = r"[_\-. ]", r"""["'_\-. =\\\[\]?&;]"""
     long: set[str] = set()
-    short = {"pin", "pass", "mk", "pan", "tin"}
+    short = {"pin", "pass"}
     accented: set[str] = set()
-    for words in _phrases(_ANYWHERE + _WORDS):
-        plain = tuple(map(_plain, words))
-        (long if len("".join(plain)) > 4 else short).add(f"{sep}?".join(plain))
-        if plain != words:
-            spelled = f"{sep}?".join(words)
-            accented |= {unicodedata.normalize("NFC", spelled), unicodedata.normalize("NFD", spelled)}
+    for line in _ANYWHERE + _WORDS:
+        pattern = f"{sep}?".join(f"(?:{word})" if "|" in word else word for word in line.split())
+        shortest = min(len("".join(words)) for words in _phrases((_plain(line),)))
+        if shortest > 4:
+            long.add(_plain(pattern))
+        else:
+            short |= {f"{sep}?".join(words) for words in _phrases((_plain(line),))}
+        if not line.isascii():
+            accented |= {unicodedata.normalize("NFC", pattern), unicodedata.normalize("NFD", pattern)}
     heads = "|".join(
         sorted({cased for word in short if word.isalpha() for cased in (word.title(), word.upper())})
     )
     few = "|".join(sorted(short))
     return (
-        f"(?i-u:{'|'.join(sorted(long))}|(?:{edge}|[0-9])(?:{few})(?:{edge}|[0-9])|pass(?:hash|salt|key)|pin(?:code|n|h))"
-        f"|(?-u:{edge}|[0-9])(?i-u:{few})(?-u:[A-Z])|(?-u:[a-z])(?:{heads})(?-u:[A-Z0-9]|{edge})"
+        f"(?i-u:{'|'.join(sorted(long))}|{edge}(?:{few})(?:{edge}|[0-9])|pass(?:hash|salt|key)|pin(?:code|n|h)"
+        f"|{edge}(?:mk|pan|tin){edge})"
+        f"|(?-u:{edge})(?i-u:{few})(?-u:[A-Z][a-z])|(?-u:[A-Za-z0-9])(?:{heads})(?-u:[A-Z][a-z]|[0-9]?{edge})"
         f"|(?i:{'|'.join(sorted(accented))})"
     )
 
