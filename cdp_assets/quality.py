@@ -56,7 +56,7 @@ class Check(Generic[Looked]):
     Attributes:
         description: what is compared, and what passes.
         remedy: what to do when it fails; `{tenant}`, `{table}` and other names of the stage are filled in.
-        blocking: an ERROR keeps downstream assets from being made in the same run, and holds gated automation.
+        blocking: after an ERROR nothing is built on the asset, in this run or in another.
         reads_source: needs `Subject.source`.
     """
 

@@ -144,6 +144,9 @@ def test_a_failed_gate_reports_every_check_and_changes_nothing(stage: Stage) -> 
     assert not any(event.event_type_value == "STEP_RESTARTED" for event in result.all_events)
     assert stage.store.latest("toy", "acme") == before
     assert stage.one("select count(*) from datasets.toy")[0] == 1
+    assert stage.one("select array_agg(check_name) from ops.check_result where not passed") == (
+        ["not_too_big"],
+    )
     assert stage.one("select status, error is not null from ops.etl_runs order by started_at desc limit 1") == (
         "failed", True,
     )  # fmt: skip
@@ -191,6 +194,9 @@ def test_an_earlier_day_is_a_version_that_the_page_shows_as_not_published(stage:
         "select status, artifact_uri, metrics ->> 'version', metrics -> 'is_published' from ops.etl_runs "
         "order by started_at desc limit 1"
     ) == ("success", None, metadata["version"], False)
+    assert stage.one("select array_agg(distinct data_version) from ops.check_result") == ([latest],), (
+        "what stands is of the published version"
+    )
 
 
 def test_a_day_that_has_not_ended_is_refused_by_name(stage: Stage, acme: Tenant) -> None:
