@@ -94,6 +94,6 @@ def _chosen(assets: tuple[str, ...]) -> set[dg.AssetCheckKey]:
     if unknown:
         raise click.UsageError(
             f"{', '.join(unknown)} cannot be measured alone: datasets and audiences are measured when they are built. "
-            f"What can be: {', '.join(sorted(by_asset))}"
+            "What can be: tables of cdp, raw and embedding, and what dbt tests in staging, intermediate and marts"
         )
     return {key for asset in assets for key in by_asset[asset]} if assets else set(LOADED_CHECKS)

@@ -93,6 +93,9 @@ def _raw_spec(spec: TableSpec) -> dg.AssetSpec:
     )
 
 
+NO_SHOP = "the tenant has no shop"
+
+
 def _key(table: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", table])
 
@@ -134,8 +137,9 @@ def raw_tables(
     try:
         tenant = active_tenant(warehouse, tenant_id)
         if not wanted:
+            told = NO_SHOP if tenant.shop is None else None
             for table in checked:
-                yield from _checked(context, warehouse, tenant_id, table)
+                yield from _checked(context, warehouse, tenant_id, table, told)
             return
         with recorded(context, warehouse, "raw") as summary:
             results, source = _loaded(context, config, warehouse, sources, tenant, wanted)
@@ -147,7 +151,7 @@ def raw_tables(
             for table in checked:
                 found = results.get(table)
                 if found is None or found.error is None:
-                    yield from _checked(context, warehouse, tenant_id, table, found)
+                    yield from _checked(context, warehouse, tenant_id, table, found.absent if found else None)
             _require_all(tenant_id, results)
     except PERMANENT as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
@@ -163,7 +167,7 @@ def _loaded(
 ) -> tuple[dict[str, TableResult], str]:
     """What was done with each table, and the name of the shop; a tenant without a shop lacks every table."""
     if tenant.shop is None:
-        return {table: TableResult(table, ABSENT, absent="the tenant has no shop") for table in wanted}, "-"
+        return {table: TableResult(table, ABSENT, absent=NO_SHOP) for table in wanted}, "-"
     shop = sources.shop(tenant)
     results = extract(
         warehouse,
@@ -187,9 +191,9 @@ def _checked(
     warehouse: Warehouse,
     tenant_id: str,
     table: str,
-    loaded: TableResult | None = None,
+    told_absent: str | None,
 ) -> Iterator[dg.AssetCheckResult]:
-    """The selected checks of a table; `loaded` is what this run has done with it."""
+    """The selected checks of a table; `told_absent` as in `ShopTable`."""
     with warehouse.tenant(tenant_id) as conn:
         scope, version = scope_of(conn, tenant_id, SPECS[table]), version_of(conn, tenant_id, f"raw.{table}")
     of = Measured(tenant_id, context.run.run_id, scope, version)
@@ -198,7 +202,7 @@ def _checked(
         tenant_id,
         SPECS[table],
         quarantine_share=get_settings().quarantine_share,
-        told_absent=None if loaded is None else loaded.absent,
+        told_absent=told_absent,
         names=_names_of_checks(context, table),
     )
     yield from report(warehouse, _key(table), of, found, {"table": table})
