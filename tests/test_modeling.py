@@ -19,6 +19,7 @@ from cdp_assets.modeling.project import PROJECT, prepared_manifest
 from cdp_assets.partitions import TENANT_DIMENSION
 from cdp_assets.resources import Transform
 from cdp_assets.settings import Settings, get_settings
+from cdp_assets.warehouse import locks
 from cdp_assets.warehouse.connection import Warehouse
 from cdp_assets.warehouse.tenants import Tenant, TenantError, put_tenant
 from tests.conftest import Server
@@ -97,6 +98,16 @@ def failed(result: dg.ExecuteInProcessResult) -> set[tuple[str, str]]:
 
 
 @pytest.mark.slow
+def test_a_build_waits_for_another_of_the_same_tenant(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(locks.writing.__wrapped__.__kwdefaults__, "wait_s", 0.2)  # type: ignore[attr-defined]
+    with locks.writing(stage.warehouse, stage.tenant, "cdp dbt", thing="dbt"):
+        result = stage.run()
+    (failure,) = result.get_step_failure_events()
+    assert f"another run is at work on dbt of tenant {stage.tenant}: cdp dbt" in str(
+        failure.step_failure_data.error
+    )
+
+
 def test_views_and_marts_are_built_tested_and_told_of_and_a_wrong_total_is_named(stage: Stage) -> None:
     result = stage.run()
     assert result.success
