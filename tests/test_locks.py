@@ -83,6 +83,16 @@ def test_while_a_tenant_is_had_alone_no_writer_begins(warehouse: Warehouse) -> N
         pass
 
 
+def test_the_wait_for_a_lock_is_not_cut_off_as_a_long_statement_is(pipeline_dsn: str) -> None:
+    with (
+        Warehouse(pipeline_dsn, statement_timeout_s=1) as hasty,
+        locks.writing(hasty, "acme", "one", thing="datasets.x"),
+        pytest.raises(Busy),
+        locks.writing(hasty, "acme", "two", thing="datasets.x", wait_s=1.5),
+    ):
+        pass
+
+
 def backends(owner_dsn: str, purpose: str, action: str = "state") -> list[tuple[Any, ...]]:
     with psycopg.connect(owner_dsn, autocommit=True) as conn:
         return conn.execute(

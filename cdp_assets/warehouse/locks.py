@@ -16,7 +16,7 @@ from psycopg import errors
 from cdp_assets.warehouse.connection import APPLICATION, Connection, Warehouse
 
 PATIENCE_S = 600
-"""How long a build waits for the one before it: longer than most take, shorter than the time limit of a statement."""
+"""How long a build waits for the one before it: longer than most take."""
 
 
 class Busy(Exception):
@@ -91,7 +91,8 @@ def _take(
     try:
         with connection.transaction():
             found = connection.execute(
-                "select hashtextextended(%s, 0), set_config('lock_timeout', %s, true)",
+                "select hashtextextended(%s, 0), set_config('lock_timeout', %s, true), "
+                "set_config('statement_timeout', '0', true)",
                 (f"cdp.lock/{tenant_id}/{thing}", f"{max(1, round(1000 * wait_s))}ms"),
             ).fetchone()
             assert found is not None
