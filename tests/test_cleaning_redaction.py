@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import cdp_assets.warehouse
 from cdp_assets.cleaning import redaction
-from cdp_assets.cleaning.redaction import redacted, signed
+from cdp_assets.cleaning.redaction import redacted, redacted_path, signed
 from tests.conftest import Server
 from tests.databases import shared_database
 from tests.rows import Conn
@@ -121,6 +121,20 @@ def test_a_redacted_text_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("token", NUMBERS)
 def test_tokens_stay(token: str) -> None:
     assert redacted(f"gọi {token} nhé") == f"gọi {token} nhé"
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/unsubscribe/lan@example.com/0912345678", "/unsubscribe/[email]/[phone]"),
+        ("/u/lan%40example.com", "/u/[email]"),
+        ("/san-pham/giay-nike-42", "/san-pham/giay-nike-42"),
+        ("/t%C3%BAi/2024-05-17", "/t%C3%BAi/2024-05-17"),
+        ("/", "/"),
+    ],
+)
+def test_each_part_of_a_path_is_redacted(path: str, kept: str) -> None:
+    assert redacted_path(path) == kept
 
 
 def test_every_digit_of_unicode_is_read() -> None:

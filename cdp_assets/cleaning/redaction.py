@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from urllib.parse import unquote
 
 from cdp_assets.cleaning.spelling import INVISIBLE, spelled
 
@@ -180,6 +181,12 @@ def redacted(text: str) -> str:
     if _UNUSUAL.search(text) is None:
         return text
     return squeezed(signed(spelled(unicodedata.normalize("NFKC", text))).translate(_TOKENS))
+
+
+def redacted_path(path: str) -> str:
+    """The path of an address, each part of it redacted: `/unsubscribe/lan@x.vn` becomes `/unsubscribe/[email]`."""
+    parts = ((part, redacted(unquote(part))) for part in path.split("/"))
+    return "/".join(found if found != unquote(part) else part for part, found in parts)
 
 
 def squeezed(text: str) -> str:
