@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from cdp_assets.datasets.events import build
 from cdp_assets.datasets.events.build import Tables
 from cdp_assets.datasets.publish import parquet
 from tests.events_support import NOW, T0, MemoryStore, change, event, keyed, raw, tables
@@ -209,7 +210,9 @@ def test_who_paid_where_no_page_saw_it_has_no_open_cart() -> None:
     )
 
 
-def test_a_build_is_the_same_bytes_in_any_order_of_its_rows() -> None:
+def test_a_build_is_the_same_bytes_in_any_order_of_its_rows_and_in_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     dice = np.random.default_rng(1)
     events = [
         event(
@@ -228,4 +231,7 @@ def test_a_build_is_the_same_bytes_in_any_order_of_its_rows() -> None:
         }
 
     assert raw(*events).height == 3_000
-    assert stored(tables(*events)) == stored(tables(*shuffled))
+    whole = stored(tables(*events))
+    assert whole == stored(tables(*shuffled))
+    monkeypatch.setattr(build, "PART", 400)
+    assert whole == stored(tables(*shuffled)), "built in parts"

@@ -116,11 +116,8 @@ def _settings(scope: Scope, configured: Sequence[Funnel]) -> str:
 
 
 def _full(store: WarehouseStore, scope: Scope, configured: Sequence[Funnel], now: datetime) -> Outcome:
-    told, until = store.all_events(), now + AHEAD
-    store.none_aside()
-    store.set_aside(told.filter(pl.col("event_at") > until))
-    tables = build(scope, configured, stitch(told.filter(pl.col("event_at") <= until)), now)
-    del told
+    # nothing but the build holds the events, so that it can forget those it has built
+    tables = build(scope, configured, stitch(_arrived(store, now + AHEAD)), now)
     daily = funnels.daily(configured, tables.funnel_member)
     audit = _audited(store, scope, configured, tables, daily, now, is_full=True)
     lost = store.session_ids().join(tables.session_funnel, on="session_id", how="anti")
@@ -133,6 +130,14 @@ def _full(store: WarehouseStore, scope: Scope, configured: Sequence[Funnel], now
     store.supersede(ids, tables.session_funnel["session_id"])
     store.renew_links()
     return outcome
+
+
+def _arrived(store: WarehouseStore, until: datetime) -> pl.DataFrame:
+    """All events up to `until`; later ones are set aside."""
+    told = store.all_events()
+    store.none_aside()
+    store.set_aside(told.filter(pl.col("event_at") > until))
+    return told.filter(pl.col("event_at") <= until)
 
 
 def _incremental(
