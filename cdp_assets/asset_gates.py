@@ -156,12 +156,19 @@ def _holding(warehouse: Warehouse, tenant_id: str, asked: list[Asked]) -> list[H
 
 
 def told(graph: AssetGraph, tenant_id: str, held: list[Held]) -> str:
-    """What is held and how to mend it, for people: a line per check that failed, one per asset for the others."""
-    lines = [*_failed(graph, held), *_unmeasured(tenant_id, held)]
+    """What is held and how to mend it, for people: a line per check that failed, one per asset for the others.
+
+    The first line, which is all that an alert shows, names every check.
+    """
+    names = "; ".join(
+        f"{asset} ({', '.join(each.check for each in found)})"
+        for asset, found in groupby(held, lambda each: each.asset)
+    )
     return "\n".join(
         [
-            f"{tenant_id}: nothing is built on what has not passed its checks.",
-            *lines,
+            f"{tenant_id}: nothing is built on what has not passed its checks: {names}",
+            *_failed(graph, held),
+            *_unmeasured(tenant_id, held),
             "To go on in one run, set ignore_gates in its config.",
         ]
     )

@@ -141,6 +141,9 @@ def test_what_a_sweep_found_holds_every_stage_in_every_other_run(world: World) -
             assert "cdp.customer_profile: mass_delete_guard failed (" in said, step
             assert "cdp.customer_profile: row_count failed (" in said, step
             assert "allow_mass_delete" in said, "the remedy"
+            assert "cdp.customer_profile (mass_delete_guard, row_count)" in said.splitlines()[0], (
+                "all of an alert"
+            )
         assert "STEP_UP_FOR_RETRY" not in {event.event_type_value for event in result.all_events}, job
     assert world.run("leo_cdp_sync", "nova", assets=["cdp.consent"]).success, (
         "another tenant's is nobody's concern"
