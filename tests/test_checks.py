@@ -144,7 +144,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, Severity]], str]] 
     "a status of our own making": (
         (set_("transactional_context", "txn_id", "txn_status = 'lost'", "quantity = 0"),
          set_("transactional_context", "txn_id", "quantity = -1"),),
-        {"transactional_context.value_range": (1, ERROR)},
+        {"transactional_context.value_range": (1, WARN)},
         "quantity_negative: -1",
     ),
     "money that went missing": (

@@ -46,7 +46,7 @@ FINDERS: dict[tuple[str, str], str] = {
         "email_is_two_addresses", "phone_has_letters", "attribute_is_new",
     )},
     **{(CONVERSION, kind): LANDING for kind in (
-        "amount_is_text", "date_impossible", "currency_unknown", "amount_is_negative",
+        "amount_is_text", "date_impossible", "currency_unknown", "amount_is_negative", "return_is_positive",
     )},
     **{(TRACKING_EVENT, kind): LANDING for kind in ("metric_name_missing", "event_in_future")},
     (PRODUCT_ITEM, "price_is_text"): LANDING,
@@ -57,11 +57,16 @@ FINDERS: dict[tuple[str, str], str] = {
     **{(ORDERS_OF_LEO, kind): ONE_SIDE for kind in ("order_missing", "order_late", "order_deleted")},
     **{("raw.orders", kind): TOTALS for kind in ("total_off_by_cents", "total_off")},
     ("raw.orders", "status_unknown"): DIRT,
+    ("raw.orders", "order_ahead"): DIRT,
     ("raw.customers", "email_invalid"): DIRT,
     **{("raw.customers", f"customer_twice_{kind}"): PERSONS for kind in (
         "email_case", "plus_tag", "phone_format", "accents_lost",
     )},
     # what is found here
+    ("raw.orders", "order_long_ago"): "datasets.timeseries_daily.inputs_are_usable",
+    **{("raw.promotions", kind): "datasets.timeseries_daily.inputs_are_usable" for kind in (
+        "discount_over_100", "promotion_since_1900",
+    )},
     ("raw.products", "category_missing"): "datasets.articles_content.categories_are_a_tree",
     (TRACKING_EVENT, "total_off_by_cents"): "datasets.events_enriched.order_total_matches_lines",
     (TRACKING_EVENT, "total_off"): "datasets.events_enriched.order_total_matches_lines",
@@ -208,6 +213,18 @@ def test_nothing_but_planted_faults_is_found(faulty: Faulty) -> None:
         # of the article in quarantine, and of the line with a negative amount
         "datasets.user_item_interactions.sales_linked",
         "datasets.user_item_interactions.spend_not_negative",
+        # of orders of 1962 and 2062, and of promotions of 150 % and since 1900
+        *(
+            f"datasets.{name}.inputs_are_usable"
+            for name in (
+                "customer_features",
+                "reviews_nlp",
+                "timeseries_daily",
+                "timeseries_forecast",
+                "timeseries_weekly",
+                "user_item_interactions",
+            )
+        ),
         # `repeats` asks from six of ten on, and those that were redelivered are three
     }
 
@@ -239,6 +256,21 @@ def test_the_article_whose_category_is_not_there_is_named(faulty: Faulty) -> Non
     found = faulty.found["datasets.articles_content.categories_are_a_tree"]
     assert list(found.sample) == [("article without its category", article) for article in named]
     assert len(named) == len(keys) == 1
+
+
+def test_promotions_that_cannot_be_are_named_with_what_is_wrong(faulty: Faulty) -> None:
+    found = faulty.found["datasets.timeseries_daily.inputs_are_usable"]
+    named = {str(cell) for row in found.sample if "promotions" in row for cell in row}
+    assert named >= {
+        key for key in faulty.keys("timeseries_daily.inputs_are_usable") if _is_promotion(faulty, key)
+    }
+    assert any("1980" in text for text in named), "the one since 1900"
+    assert any("100" in text for text in named), "the one of 150 %"
+    assert any("lies ahead" in map(str, row) for row in found.sample), "the order of 2062"
+
+
+def _is_promotion(faulty: Faulty, key: str) -> bool:
+    return any(fault["collection"] == "raw.promotions" and fault["key"] == key for fault in faulty.ledger)
 
 
 def test_a_redelivered_event_counts_once(faulty: Faulty) -> None:

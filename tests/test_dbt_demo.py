@@ -73,6 +73,10 @@ def test_orders_of_one_source_are_reported_both_ways(built: Built) -> None:
             "select order_id from staging.stg_orders where order_status = 'unknown'",
         ),
         (
+            "not_in_future",
+            "select order_id from staging.stg_orders where order_date > '2026-07-03'",
+        ),
+        (
             "email_is_valid",
             "select customer_id from staging.stg_customers where customer_email is not null and not is_valid_email",
         ),

@@ -196,7 +196,7 @@ def test_every_kind_of_fault_is_planted_in_its_share() -> None:
     assert kinds.keys() == {
         "total_off_by_cents", "total_off", "status_unknown", "email_invalid", "category_missing",
         "customer_twice_email_case", "customer_twice_plus_tag", "customer_twice_phone_format",
-        "customer_twice_accents_lost",
+        "customer_twice_accents_lost", "order_ahead", "order_long_ago", "discount_over_100", "promotion_since_1900",
     }  # fmt: skip
     assert 0.008 < kinds["total_off_by_cents"] / orders < 0.012
     assert 0.001 < kinds["total_off"] / orders < 0.003
@@ -219,6 +219,10 @@ def test_names_and_contacts_are_dirty() -> None:
     rows = shop_at(small()).customers.rows.values()
     assert any(row.name != row.name.strip() for row in rows)
     assert any(re.search("[\u0300-\u036f]", row.name) for row in rows)
+    assert any("\N{LATIN CAPITAL LETTER ETH}" in row.name for row in rows)
+    assert any(row.phone and re.search(r"\d[\u200b\u2011]\d", row.phone) for row in rows)
+    said = " ".join(review.text for review in small().model.reviews)
+    assert all(number in said for number in ("0912,345,678", "0903|555|121", "0987:654:321"))
     assert any(row.phone is None for row in rows)
     assert any(row.phone and row.phone.startswith("0") for row in rows)
 

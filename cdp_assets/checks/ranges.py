@@ -81,9 +81,9 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _known_currency(),
     ),
     "transactional_context": (
-        # LEO's edges cannot express a refund; a negative amount is an import's way to, or a mistake.
+        # LEO's edges cannot express a refund; a negative amount or quantity is an import's way to, or a mistake.
         *_amount("amount"),
-        Rule("quantity_negative", "quantity < 0", "quantity::text"),
+        Rule("quantity_negative", "quantity < 0", "quantity::text", Severity.WARN),
         _known_currency(),
         _not_in_future("txn_timestamp"),
         Rule("status_unknown", "txn_status <> all(%(statuses)s)", "txn_status"),

@@ -101,6 +101,7 @@ KINDS: tuple[Kind, ...] = (
          lambda d: {"primaryPhone": "gọi sau 17h: zalo"}, lambda d: bool(d.get("primaryPhone"))),
     Kind("attribute_is_new", PROFILE, LANDED, "schema_drift",
          lambda d: {"loyaltyTierV2": {"tier": "gold", "points": 12}}, share=0.02),
+    Kind("return_is_positive", CONVERSION, LANDED, "value_range", lambda d: {"quantity": -1}, _untracked),
     Kind("amount_is_negative", CONVERSION, LANDED, "value_range",
          lambda d: {"transactionValue": -d["transactionValue"]}, _untracked),
     Kind("total_off_by_cents", TRACKING_EVENT, LANDED, "order_total_matches_lines", _total_plus(0, 0.02),

@@ -27,6 +27,8 @@ from cdp_assets.demo.sizes import TenantSpec
 ANONYMOUS_SHARE = 0.25
 DUPLICATE_SHARE = 0.02
 MERGED_SHARE = 0.02
+SEPARATORS = (" ", ".", "\N{NON-BREAKING HYPHEN}", "\N{ZERO WIDTH SPACE}", "-")
+"""Between the digits of a number, as people and their tools type them."""
 SHARED_KEYS = 3
 """So many profiles have the same `_key` in every tenant."""
 
@@ -42,6 +44,11 @@ def fold(text: str) -> str:
     """Lower-case ASCII letters of a name: `Nguyễn Đức` -> `nguyenduc`."""
     plain = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
     return "".join(letter for letter in plain if letter.isascii() and letter.isalpha())
+
+
+def with_eth(name: str) -> str:
+    """A name typed with the Icelandic letter that looks like the Vietnamese one."""
+    return name.replace("Đ", "\N{LATIN CAPITAL LETTER ETH}").replace("đ", "\N{LATIN SMALL LETTER ETH}")
 
 
 def national(phone: str) -> tuple[str, str] | None:
@@ -116,7 +123,10 @@ def record(person: Person, key: str, kind: int, created: datetime, dice: Dice) -
     if email and dice.chance(0.03):
         email = email.upper()
     if typed := national(phone):
-        phone = typed[0] if dice.chance(0.15) else typed[1] if dice.chance(0.05) else phone
+        spaced = typed[1].replace(" ", SEPARATORS[person.number % len(SEPARATORS)])
+        phone = typed[0] if dice.chance(0.15) else spaced if dice.chance(0.05) else phone
+    if person.number % 4 == 3:
+        first, middle, last = map(with_eth, (first, middle, last))
     return Profile(
         key=key,
         person=person,

@@ -24,6 +24,15 @@ _KINDS = Weighted([("RATING", 80.0), ("SURVEY", 12.0), ("CONTACT", 8.0)])
 _LANGUAGES_VI = Weighted([("vi", 68.0), ("vi-plain", 18.0), ("mixed", 9.0), ("emoji", 5.0)])
 
 
+_CALL_ME = (
+    "Gọi em 0912,345,678 nhé",
+    "zalo 0903|555|121",
+    "Ðẹp! sđt: 0987:654:321",
+    "call 0912\N{MINUS SIGN}345\N{MINUS SIGN}678",
+)
+"""Numbers that people leave in public, with what keeps a filter from seeing them."""
+
+
 class Voice:
     """Makes the reviews of one tenant; keys follow from a running number."""
 
@@ -39,8 +48,11 @@ class Voice:
         language = dice.weighted(_LANGUAGES_VI) if profile.person.language == "vi" else "en"
         text = self._message(language) if kind == "CONTACT" else self._opinion(sentiment, language)
         mood = -sentiment if dice.chance(_CONTRADICTING) else sentiment
+        number = next(self._numbers)
+        if number % 30 == 17:
+            text += f" {_CALL_ME[number // 30 % len(_CALL_ME)]}"
         return Review(
-            key=friendly_id("feedback", *self._hint, next(self._numbers)),
+            key=friendly_id("feedback", *self._hint, number),
             kind=kind,
             profile=profile,
             at=at,

@@ -25,6 +25,11 @@ _PROMOTIONS = (
     ("OUTLET", "Outlet", "30.00", "2026-07-01", "2026-08-01"),
 )
 """Code, name, discount in per cent, first day, day after the last."""
+_ODD_PROMOTIONS = {
+    "discount_over_100": ("TYPO150", "Free and money back", "150.00", "2026-05-04", "2026-05-08"),
+    "promotion_since_1900": ("SINCE1900", "Staff discount", "5.00", "1900-01-01", "2100-01-01"),
+}
+"""Fault -> promotion."""
 _OPENED = timedelta(hours=9)
 
 
@@ -32,22 +37,32 @@ def open_catalogue(shop: Shop, products: Sequence[Product], purchases: Sequence[
     """Categories, promotions and products of step 0."""
     opened = shop.local(WORLD_START) + _OPENED
     _categories(shop, opened)
-    for code, name, discount, first, end in _PROMOTIONS:
-        starts = datetime.fromisoformat(first)
-        created = min(starts - timedelta(days=14), shop.local(WORLD_END) - timedelta(hours=30))
-        shop.promotions.add(
-            PromotionRow(
-                id=shop.promotions.new_id(),
-                created_at=created,
-                updated_at=created,
-                code=code,
-                name=name,
-                discount_percent=Decimal(discount),
-                starts_at=starts,
-                ends_at=datetime.fromisoformat(end),
-            )
-        )
+    for promotion in _PROMOTIONS:
+        _promote(shop, *promotion)
+    if not shop.clean and not shop.spec.small_shop:
+        for fault, promotion in _ODD_PROMOTIONS.items():
+            row_id = _promote(shop, *promotion)
+            shop.planted.append(Planted("promotions", row_id, fault, "inputs_are_usable"))
     _products(shop, products, purchases)
+
+
+def _promote(shop: Shop, code: str, name: str, discount: str, first: str, end: str) -> int:
+    starts = datetime.fromisoformat(first)
+    created = min(starts - timedelta(days=14), shop.local(WORLD_END) - timedelta(hours=30))
+    row_id = shop.promotions.new_id()
+    shop.promotions.add(
+        PromotionRow(
+            id=row_id,
+            created_at=created,
+            updated_at=created,
+            code=code,
+            name=name,
+            discount_percent=Decimal(discount),
+            starts_at=starts,
+            ends_at=datetime.fromisoformat(end),
+        )
+    )
+    return row_id
 
 
 def _categories(shop: Shop, opened: datetime) -> None:
@@ -137,7 +152,12 @@ def product_id(shop: Shop, product: Product, at: datetime) -> int:
 
 def promotion_at(shop: Shop, at: datetime, number: str) -> int | None:
     """The promotion that an order of a local time used, if any."""
-    running = [row.id for row in shop.promotions.rows.values() if row.starts_at <= at < row.ends_at]
+    odd = shop.faulty("promotions")
+    running = [
+        row.id
+        for row in shop.promotions.rows.values()
+        if row.starts_at <= at < row.ends_at and row.id not in odd
+    ]
     return running[0] if running and shop.chance(0.3, "promotion", number) else None
 
 

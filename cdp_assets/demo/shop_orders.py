@@ -119,6 +119,22 @@ def open_orders(shop: Shop, purchases: Sequence[Purchase], shelf: Shelf) -> None
             shop.planted.append(Planted("orders", order_id, name, "order_total_matches_lines"))
         if sale.status == UNKNOWN:
             shop.planted.append(Planted("orders", order_id, "status_unknown", "order_status_known"))
+    if not shop.clean:
+        _misdate(shop)
+
+
+def _misdate(shop: Shop) -> None:
+    """Two orders whose day somebody typed wrong: one long ago, one far ahead."""
+    able = shop.orders.rows.keys() - shop.faulty("orders")
+    typed = {
+        "order_ahead": ("2062-03-01T09:30", "not_in_future"),
+        "order_long_ago": ("1962-03-01T09:30", "inputs_are_usable"),
+    }
+    for order_id, (fault, (day, check)) in zip(shop.shuffled(able, "misdated"), typed.items(), strict=False):
+        shop.orders.change(
+            order_id, shop.orders.rows[order_id].updated_at, order_date=datetime.fromisoformat(day)
+        )
+        shop.planted.append(Planted("orders", order_id, fault, check))
 
 
 def sale_of(shop: Shop, purchase: Purchase, status: str, surplus: Decimal = Decimal(0)) -> Sale:

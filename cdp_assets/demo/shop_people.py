@@ -7,6 +7,7 @@ some customers are strangers to LEO.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from cdp_assets.demo import vocabulary as words
 from cdp_assets.demo.calendar_vn import shopping_time
 from cdp_assets.demo.dice import Dice, Purpose
 from cdp_assets.demo.model import WORLD_END, WORLD_START, Model, Person, Profile, Purchase
-from cdp_assets.demo.people import draw_person, fold, national
+from cdp_assets.demo.people import SEPARATORS, draw_person, fold, national, with_eth
 from cdp_assets.demo.shop_schema import CustomerRow
 from cdp_assets.demo.shop_state import Planted, Shop
 
@@ -140,7 +141,9 @@ def _captured_name(shop: Shop, person: Person) -> str:
         return unicodedata.normalize("NFD", name)
     if mark < 0.05:
         return f"{name}  "
-    return name.replace(" ", "  ", 1) if mark < 0.06 else name
+    if mark < 0.06:
+        return name.replace(" ", "  ", 1)
+    return with_eth(name) if mark < 0.2 else name
 
 
 def _typed_phone(shop: Shop, phone: str, number: int) -> str:
@@ -149,12 +152,12 @@ def _typed_phone(shop: Shop, phone: str, number: int) -> str:
     typed = national(phone)
     if typed is None or mark >= 0.2:
         return phone
-    return typed[0] if mark < 0.15 else typed[1]
+    return typed[0] if mark < 0.15 else typed[1].replace(" ", SEPARATORS[number % len(SEPARATORS)])
 
 
 def _other_format(shop: Shop, phone: str) -> str:
     """The same number written in another way."""
-    digits = phone.replace(" ", "")
+    digits = re.sub(r"[^+\d]", "", phone)
     if digits.startswith("0"):
         return f"{COUNTRY_CODES[shop.spec.region]}{digits[1:]}"
     typed = national(digits)

@@ -143,7 +143,7 @@ def email_key(text: str) -> str:
 
 def phone_key(text: str, region: str) -> str:
     """A number with its country code, of `region` where it names none; blank if there are letters in it."""
-    if re.search(r"[^\d\s()+-]", text):
+    if re.search(r"[^\W\d_]", text):
         return ""
     digits = re.sub(r"\D", "", text)
     return (
