@@ -108,7 +108,9 @@ def test_a_second_load_at_once_skips_what_the_first_has_and_says_so(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cdp_assets.landing.shop.extract.LOCK_PATIENCE_S", 1)
-    assert stage.run().success
+    stage.shop.execute("drop table reviews")
+    first = stage.run()
+    assert first.success
     for taken, status in ((["orders"], "success"), (list(SPECS), "skipped")):
         with ExitStack() as stack:
             for table in taken:
@@ -118,9 +120,15 @@ def test_a_second_load_at_once_skips_what_the_first_has_and_says_so(
         assert result.success
         found = tables(result)
         assert {table for table in found if found[table]["mode"] == "skipped"} == set(taken)
+        assert evaluated(result) == set(check_keys), "nothing downstream is skipped"
+        assert (
+            stage.one("select run_id from ops.check_result where asset = 'raw.orders' limit 1")
+            == first.run_id
+        ), "what is measured in the middle of another run's load does not stand"
         assert "another run is at work on raw.orders of tenant acme: the first" in found["orders"]["note"]
         last = "select status from ops.etl_runs where dataset = 'raw' order by started_at desc limit 1"
         assert stage.one(last) == status
+    assert failed(stage.check()) == set(), "that a table is absent is known still"
 
 
 def test_a_run_lands_every_table_and_tells_of_it(stage: Stage) -> None:

@@ -150,8 +150,11 @@ def raw_tables(
                     yield dg.MaterializeResult(asset_key=_key(table), metadata=metadata)
             for table in checked:
                 found = results.get(table)
-                if found is None or found.error is None:
-                    yield from _checked(context, warehouse, tenant_id, table, found.absent if found else None)
+                if found is None or found.mode == SKIPPED:
+                    # in the middle of another run's load: that run's result is the one to keep
+                    yield from _checked(context, warehouse, tenant_id, table, None, is_kept=found is None)
+                elif found.error is None:
+                    yield from _checked(context, warehouse, tenant_id, table, found.absent)
             _require_all(tenant_id, results)
     except PERMANENT as error:
         raise dg.Failure(f"{tenant_id}: {error}", allow_retries=False) from error
@@ -192,6 +195,8 @@ def _checked(
     tenant_id: str,
     table: str,
     told_absent: str | None,
+    *,
+    is_kept: bool = True,
 ) -> Iterator[dg.AssetCheckResult]:
     """The selected checks of a table; `told_absent` as in `ShopTable`."""
     with warehouse.tenant(tenant_id) as conn:
@@ -205,7 +210,7 @@ def _checked(
         told_absent=told_absent,
         names=_names_of_checks(context, table),
     )
-    yield from report(warehouse, _key(table), of, found, {"table": table})
+    yield from report(warehouse, _key(table), of, found, {"table": table}, is_kept=is_kept)
 
 
 def _require_all(tenant_id: str, results: dict[str, TableResult]) -> None:

@@ -13,6 +13,7 @@ from functools import cached_property
 from psycopg import sql
 
 from cdp_assets.landing import loads, order_words
+from cdp_assets.landing.shop.model import SKIPPED
 from cdp_assets.landing.shop.specs import SPECS, TableSpec
 from cdp_assets.quality import SAMPLE_ROWS, Check, Measure, Severity
 from cdp_assets.vocabulary.order_statuses import UNKNOWN, order_status
@@ -54,8 +55,8 @@ class ShopTable:
             return self.told_absent
         row = self.connection.execute(
             "select metrics -> %(table)s ->> 'absent' from ops.etl_runs where tenant_id = %(tenant)s "
-            "and dataset = 'raw' and metrics ? %(table)s order by started_at desc limit 1",
-            {"tenant": self.tenant_id, "table": self.spec.table},
+            "and dataset = 'raw' and metrics -> %(table)s ->> 'mode' <> %(skipped)s order by started_at desc limit 1",
+            {"tenant": self.tenant_id, "table": self.spec.table, "skipped": SKIPPED},
         ).fetchone()
         return (row[0] if row else None) or ""
 
