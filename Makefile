@@ -78,7 +78,7 @@ format: $(STAMP) ## Format Python and SQL, and mend what can be mended without a
 	$(BIN)/sqlfluff fix --disable-progress-bar cdp_assets
 	cd dbt_project && ../$(BIN)/sqlfluff fix --disable-progress-bar models tests
 
-bench: $(STAMP) ## Run a benchmark (BENCH=landing|shop_extract|dbt|embedding|embedding_sync|vector_write|vector_search|datasets|datasets.events, ARGS=options)
+bench: $(STAMP) ## Run a benchmark (BENCH=landing|shop_extract|dbt|embedding|embedding_sync|vector_write|vector_search|datasets|datasets.events|demo_days, ARGS=options)
 	@# what a benchmark compares with; pip asks no index when all of it is there
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"], sep="\n")' > .venv/.bench
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -r .venv/.bench || \
