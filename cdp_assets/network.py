@@ -5,7 +5,9 @@ Belongs here: what warehouse and shop share. Time limits of statements are their
 
 from __future__ import annotations
 
-PATIENCE: dict[str, int] = {
+from typing import Any
+
+PATIENCE: dict[str, Any] = {
     "keepalives": 1,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
