@@ -15,6 +15,7 @@ from cdp_assets.cli import cdp, main
 from cdp_assets.dagster_storage import engine
 from cdp_assets.environment import dagster_environment, dbt_environment
 from cdp_assets.settings import Settings, SettingsError, get_settings, secret
+from cdp_assets.warehouse.tenants import Tenant
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
@@ -195,9 +196,8 @@ def test_what_the_address_says_of_tls_reaches_dbt(tmp_path: Path, monkeypatch: p
         "sslcert=/certs/client.pem&sslkey=key.pem&sslcrl=/certs/crl&channel_binding=require&target_session_attrs=read-write"
         "&options=-c%20role%3Dnobody&connect_timeout=7"
     )
-    with dbt_environment(
-        Settings(data_dir=tmp_path, transform_password=SecretStr("ours")), dsn, "acme", "UTC"
-    ):
+    tenant = Tenant("acme", "Acme", "active", "dump", {}, {})
+    with dbt_environment(Settings(data_dir=tmp_path, transform_password=SecretStr("ours")), dsn, tenant):
         seen = {option.keyword.decode(): (option.val or b"").decode() for option in Conninfo.get_defaults()}
     assert seen | {
         "sslmode": "verify-full", "sslrootcert": str(tmp_path / "ca.pem"), "sslcert": "/certs/client.pem",
