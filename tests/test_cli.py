@@ -98,7 +98,9 @@ cdp(["pipeline", "--verbose"])
 def test_without_a_tenant_all_of_the_demo_world_are_built(installed: Installation, first: str) -> None:
     output = installed.run("python", "-c", FIRST_STAGES).stdout
     for tenant in ("acme-demo", "lotus-demo", "nova-demo"):
-        for asset in ("segment", "customer_profile", "transactional_context", "orders", "profile_embedding"):
+        # the first tenant's vectors are there already: sources are read again, that stage is not run
+        derived = () if tenant == "acme-demo" else ("profile_embedding",)
+        for asset in ("segment", "customer_profile", "transactional_context", "orders", *derived):
             cells = rows_of(output, tenant, asset)
             assert int(cells[2].replace(",", "")) > 0
             assert int(cells[5]) > 0, "checks ran"
