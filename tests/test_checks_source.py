@@ -94,7 +94,7 @@ def test_a_tenant_that_was_never_landed_is_not_fresh(
         *(f"{table}.row_count" for table in tables),
         "transactional_context.amount_reconciliation",
     }
-    assert all(failed[f"{table}.row_count"].severity is WARN for table in tables)
+    assert all(failed[f"{table}.row_count"].severity is ERROR for table in tables)
 
 
 def test_the_remedy_for_a_lost_row_brings_it_back(checked: Checked) -> None:

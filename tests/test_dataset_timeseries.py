@@ -183,7 +183,9 @@ def _purchases() -> st.SearchStrategy[list[dict[str, Any]]]:
 def test_levels_agree_exactly_and_order_changes_no_byte(rows: list[dict[str, Any]], random: Any) -> None:
     frames = inputs(rows)
     for dataset in (DAILY, WEEKLY):
-        assert set(failed(dataset, audit(dataset, frames))) <= {"price_in_range", "sales_bring_revenue"}
+        # random lines may be odd in price, or all sold in another currency
+        odd = {"price_in_range", "sales_bring_revenue", "money_in_main_currency"}
+        assert set(failed(dataset, audit(dataset, frames))) <= odd
     shuffled = list(rows)
     random.shuffle(shuffled)
     for dataset in DATASETS:

@@ -46,7 +46,7 @@ def shown(found: VectorTableReport) -> list[list[str]]:
 
 def test_a_report_counts_rows_texts_and_lengths(filled: Warehouse) -> None:
     found = report(filled, "acme", "transaction")
-    assert (found.rows, found.texts) == (152, 68)
+    assert (found.rows, found.texts) == (152, 73)
     assert (found.norm_min, found.norm_mean, found.norm_max) == (1.0, 1.0, 1.0)
     assert [column[:3] for column in found.columns] == [
         ("tenant_id", "text", False),

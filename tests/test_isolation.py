@@ -183,6 +183,7 @@ READERS_CALL = {
                 "entities",
                 "leaf",
                 "is_plain",
+                "plain_digits",
                 "squeezed",
                 "redacted",
                 "cleaned",

@@ -256,7 +256,8 @@ def test_a_new_contract_lands_every_row_anew_even_in_a_window(warehouse: Warehou
     source = MemorySource({PROFILE: some(PROFILE, 500)})
     land_by(warehouse, tenant, source, "profile/0")
     result = land_by(warehouse, tenant, source, "profile/2")
-    assert (result.mode, result.note, result.written.changed) == ("sweep", "swept: the contract changed", 500)
+    reason = "swept: the contract or the tenant's options changed"
+    assert (result.mode, result.note, result.written.changed) == ("sweep", reason, 500)
     assert land_by(warehouse, tenant, source, "profile/2").written.rows == 0
     assert_equals_fresh_load(warehouse, tenant, source)
 

@@ -74,3 +74,6 @@ begin
 end
 $$;
 alter table ops.tenant force row level security;
+
+revoke execute on function embedding.plain_digits(text) from public;
+grant execute on function embedding.plain_digits(text) to cdp_pipeline, cdp_transform, cdp_reader;
