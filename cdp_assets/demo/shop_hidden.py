@@ -25,7 +25,7 @@ def hold_back(shop: Shop) -> None:
     lie behind the watermark and out of reach of its overlap.
     """
     _hold_newest(shop, shop.categories, shop.categories.added)
-    _hold_newest(shop, shop.promotions, shop.promotions.added)
+    _hold_newest(shop, shop.promotions, shop.promotions.added - shop.faulty("promotions"))
     _hold_newest(shop, shop.reviews, shop.reviews.added)
     _hold_newest(shop, shop.events, shop.events.added)
     order = _hold_newest(shop, shop.orders, shop.orders.added - shop.faulty("orders"))
