@@ -98,6 +98,7 @@ def failed(result: dg.ExecuteInProcessResult) -> set[tuple[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("stage", ["waits"], indirect=True)
 def test_a_build_waits_for_another_of_the_same_tenant(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(locks.writing.__wrapped__.__kwdefaults__, "wait_s", 0.2)  # type: ignore[attr-defined]
     with locks.writing(stage.warehouse, stage.tenant, "cdp dbt", thing="dbt"):

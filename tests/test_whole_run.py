@@ -73,7 +73,7 @@ def test_one_run_of_all_stages_builds_and_checks_everything_whatever_the_shop_la
         put_tenant(
             warehouse,
             Tenant(tenant_id, tenant_id, "active", "dump", {"folder": str(tmp_path / "leo")},
-                   {"default_currency": "GBP", "default_region": "GB"}, address if tenant_id == "four" else None),
+                   {"default_currency": "VND", "default_region": "VN"}, address if tenant_id == "four" else None),
         )  # fmt: skip
         job, result = run_of_everything(dsn, tenant_id, tmp_path)
     said = {event.step_key: event.step_failure_data.error for event in result.get_step_failure_events()}

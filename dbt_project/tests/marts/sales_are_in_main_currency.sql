@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_sales'}}}) }}
 -- Sales of a tenant none of which is in its main currency: every total of marts and datasets would be 0. Mended by
--- `cdp tenants set TENANT --option default_currency=CODE`, or a column currency of the shop.
+-- `cdp tenants add TENANT --replace --option default_currency=CODE`, or a column currency of the shop.
 select
     sales.tenant_id,
     main_currency.currency as main_currency,
