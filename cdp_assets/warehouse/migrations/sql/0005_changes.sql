@@ -55,18 +55,20 @@ $$;
 
 comment on function ops.refuse_truncate() is 'Trigger of a counted table: TRUNCATE does not say whose rows go, so no counter could move';
 
-create function ops.is_counted(target regclass) returns boolean
+create function ops.is_counted(p_target regclass) returns boolean
 language sql stable
 -- The queue and what belongs to one model are bookkeeping of the embedding stage: no build reads them.
 return (
-    select c.relkind in ('r', 'p')
-        and n.nspname = any(array['cdp', 'raw', 'marts', 'activation', 'embedding', 'datasets', 'audience'])
-        and not (n.nspname = 'embedding' and (
-            c.relname = any(array['job', 'retired_vector', 'probe']) or c.relname like '%\_texts'
+    select
+        relkind in ('r', 'p')
+        and relnamespace::regnamespace::text = any(
+            array['cdp', 'raw', 'marts', 'activation', 'embedding', 'datasets', 'audience']
+        )
+        and not (relnamespace::regnamespace::text = 'embedding' and (
+            relname = any(array['job', 'retired_vector', 'probe']) or relname like '%\_texts'
         ))
-    from pg_class as c
-    inner join pg_namespace as n on n.oid = c.relnamespace
-    where c.oid = target
+    from pg_class
+    where oid = p_target
 );
 
 comment on function ops.is_counted(regclass) is 'Whether changes of a table are counted';
