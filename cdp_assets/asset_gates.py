@@ -1,7 +1,7 @@
 """Gates: what a build asks for before it begins, whichever run measured it.
 
-Belongs here: which checks an asset asks for, by the graph, and what a run is told that is held. What stands of a check
-is in `warehouse.check_results`; schedules, sensors and `cdp pipeline` ask by the same functions.
+Belongs here: which checks an asset asks for, by the graph, and the message of a run that may not begin. Results of
+checks are in `warehouse.check_results`; schedules, sensors and `cdp pipeline` ask by the same functions.
 """
 
 from __future__ import annotations

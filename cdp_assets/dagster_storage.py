@@ -77,7 +77,7 @@ class _Runs(_Pooled, PostgresRunStorage):
     def handle_run_event(
         self, run_id: str, event: dg.DagsterEvent, update_timestamp: datetime | None = None
     ) -> None:
-        """A start is reported by the process that executes the run, whoever launched it: the run is marked with it."""
+        """Mark the run with its process: the process that executes a run reports its start."""
         super().handle_run_event(run_id, event, update_timestamp)
         if event.event_type == dg.DagsterEventType.RUN_START:
             self.add_run_tags(run_id, {PROCESS_TAG: process.here()})

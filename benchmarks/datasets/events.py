@@ -4,8 +4,8 @@
 lateness, stitching, repeats, sessions with a day's cap and their ids, four rules for bots, pages, campaigns, orders and
 revenue, stage, abandoned carts) and the members of a funnel of seven days by visitor, open ones among them. Left out
 everywhere: reading, F3, `funnel_daily`, contracts, checks. pandas has money as doubles and seconds between steps as
-columns; both take an act from its first telling, where the product merges all of them, and count an order that is told
-of again. Numbers of sessions and converted members must be equal.
+columns. Both take an act from its first event, where the product merges all events of the act, and count an order once
+for each of its events. Numbers of sessions and converted members must be equal.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Telephone numbers, e-mail addresses and names in the form by which records of one person meet.
 
 Belongs here: reading a contact that somebody typed, whichever source sent it. Both landings use these functions, so
-that a person links whoever typed it. Does not belong here: which columns hold contacts, and who is linked to whom.
+that one contact links its person in both sources. Does not belong here: which columns hold contacts, and the links.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def model_is_sane(audit: Audit) -> Measure:
 
     On a bound a parameter was not found: the chance to be alive is then the same for everybody, or that of nobody. The
     upper bounds of Gamma-Gamma are no fault: values that are all alike make q and gamma grow without end, and only
-    their ratio is told.
+    their ratio means anything.
     """
     numbers = audit.built.numbers
     if numbers["btyd_model"] == "none":

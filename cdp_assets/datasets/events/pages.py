@@ -29,7 +29,7 @@ def value_without_personal(values: pl.Series) -> pl.Series:
 
 
 def _changed(texts: pl.Series, change: Callable[[str], str]) -> pl.Series:
-    # a page is told of by many events
+    # many events are of one page
     changes = {text: new for text in texts.drop_nulls().unique() if (new := change(text)) != text}
     return texts.replace(list(changes), list(changes.values())) if changes else texts
 

@@ -225,7 +225,7 @@ def _with_texts(told: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _orders(scope: Scope, told: pl.DataFrame) -> pl.LazyFrame:
-    """Orders and revenue by session; an order that is told twice counts once."""
+    """Orders and revenue by session; an order in two events counts once."""
     bought = told.lazy().filter("is_conversion", pl.col("order_number").is_not_null())
     return (
         bought.group_by("session_no", "order_number")
